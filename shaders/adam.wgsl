@@ -1,0 +1,53 @@
+// adam: one step of Adam (Kingma & Ba 2015, algorithm 1) over all parameters at once, as torch.optim.Adam computes it.
+//   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+//   param -= learning_rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
+// grad, param, m, v: (P) f32 as vec4, P a multiple of four. t is the number of this step, from 1. One thread: four parameters.
+// Needs elementwise.wgsl, state.wgsl.
+
+override WORKGROUP_SIZE: u32 = 64u;
+
+struct Params {
+  quads: u32,  // P / 4
+  learning_rate: f32,
+  beta1: f32,
+  beta2: f32,
+  one_minus_beta1: f32,  // from the CPU's f64: 1 - 0.999f would be off by 6e-5
+  one_minus_beta2: f32,
+  log_beta1: f32,
+  log_beta2: f32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<storage, read> grad: array<vec4f>;
+@group(0) @binding(1) var<storage, read> state: State;
+@group(0) @binding(2) var<storage, read_write> param: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(5) var<uniform> params: Params;
+
+// 1 - exp(x) for x <= 0, without the cancellation near 0: there the Taylor series, exact to f32 for |x| < 0.5.
+fn one_minus_exp(x: f32) -> f32 {
+  let series = -x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0)))))));
+  return select(1.0 - exp(x), series, x > -0.5);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) num_workgroups: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  let index = element_index(workgroup_id, num_workgroups, local_index, WORKGROUP_SIZE);
+  if (index >= params.quads || state.halted != 0u) {
+    return;
+  }
+  let t = f32(state.step);
+  let correction1 = one_minus_exp(params.log_beta1 * t);
+  let correction2 = one_minus_exp(params.log_beta2 * t);
+  let g = grad[index];
+  let m_new = params.beta1 * m[index] + params.one_minus_beta1 * g;
+  let v_new = params.beta2 * v[index] + params.one_minus_beta2 * g * g;
+  m[index] = m_new;
+  v[index] = v_new;
+  param[index] -= params.learning_rate / correction1 * m_new / (sqrt(v_new / correction2) + params.epsilon);
+}

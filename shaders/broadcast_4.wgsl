@@ -1,0 +1,28 @@
+enable subgroups;
+
+// Broadcasts for subgroups of 4 lanes: 16 rows of A's column k lie in four fragments of four rows, one row a lane.
+const SUBGROUP_SIZE = 4u;
+
+fn load_rows(index: vec4u) -> vec4f {
+  return vec4f(a[index.x], a[index.y], a[index.z], a[index.w]);
+}
+
+// tile += rows (outer product) columns. The lane of a broadcast must be a constant, hence one line a row.
+fn multiply_add(tile: ptr<function, Tile>, rows: vec4f, columns: vec4f) {
+  (*tile).c0 += subgroupBroadcast(rows.x, 0u) * columns;
+  (*tile).c1 += subgroupBroadcast(rows.x, 1u) * columns;
+  (*tile).c2 += subgroupBroadcast(rows.x, 2u) * columns;
+  (*tile).c3 += subgroupBroadcast(rows.x, 3u) * columns;
+  (*tile).c4 += subgroupBroadcast(rows.y, 0u) * columns;
+  (*tile).c5 += subgroupBroadcast(rows.y, 1u) * columns;
+  (*tile).c6 += subgroupBroadcast(rows.y, 2u) * columns;
+  (*tile).c7 += subgroupBroadcast(rows.y, 3u) * columns;
+  (*tile).c8 += subgroupBroadcast(rows.z, 0u) * columns;
+  (*tile).c9 += subgroupBroadcast(rows.z, 1u) * columns;
+  (*tile).c10 += subgroupBroadcast(rows.z, 2u) * columns;
+  (*tile).c11 += subgroupBroadcast(rows.z, 3u) * columns;
+  (*tile).c12 += subgroupBroadcast(rows.w, 0u) * columns;
+  (*tile).c13 += subgroupBroadcast(rows.w, 1u) * columns;
+  (*tile).c14 += subgroupBroadcast(rows.w, 2u) * columns;
+  (*tile).c15 += subgroupBroadcast(rows.w, 3u) * columns;
+}

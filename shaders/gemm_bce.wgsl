@@ -1,0 +1,33 @@
+// Epilogue of the last layer: logits l = sum + bias, against the pixels x in [0, 1], never stored:
+//   bce  = max(l, 0) - l x + log(1 + exp(-|l|))      (the stable form of -x log s(l) - (1 - x) log(1 - s(l)))
+//   dlogits = (sigmoid(l) - x) / B
+// x and dlogits (B, D); bce: one partial sum per thread of the dispatch.
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> x: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;
+@group(0) @binding(6) var<storage, read_write> bce: array<f32>;
+
+var<private> thread_bce: f32 = 0.0;
+
+fn epilogue(row: u32, column: u32, stride: u32, sum: vec4f) {
+  let columns = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride);
+  let inside = columns < vec4u(params.N);
+  let last = min(columns, vec4u(params.N - 1u));
+  let at = row * params.N + last;
+  let logits = sum + vec4f(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
+  let target_x = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+  let e = exp(-abs(logits));
+  let terms = max(logits, vec4f()) - logits * target_x + log(1.0 + e);
+  thread_bce += dot(select(vec4f(), terms, inside), vec4f(1.0));
+  let gradient = (select(e, vec4f(1.0), logits >= vec4f()) / (1.0 + e) - target_x) * params.scale;
+  if (inside.x) { dlogits[at.x] = gradient.x; }
+  if (inside.y) { dlogits[at.y] = gradient.y; }
+  if (inside.z) { dlogits[at.z] = gradient.z; }
+  if (inside.w) { dlogits[at.w] = gradient.w; }
+}
+
+fn epilogue_row(row: u32, sum: f32) {}
+
+fn epilogue_end(thread: u32) {
+  bce[thread] = thread_bce;
+}

@@ -1,0 +1,39 @@
+// reparameterize, backward: the gradient of the mean over the batch of (loss(z) + beta KL).
+//   dmu     = dz + beta mu / B
+//   dlogvar = dz eps exp(logvar / 2) / 2 + beta (exp(logvar) - 1) / (2 B)
+// dz (B, L) already carries the 1/B; heads and dheads (B, 2 L). Overwrites dheads. One thread: one element of z.
+// Needs elementwise.wgsl, state.wgsl and one of noise_*.wgsl.
+
+override WORKGROUP_SIZE: u32 = 64u;
+
+struct Params {
+  batch: u32,      // B
+  latent: u32,     // L
+  seed: u32,
+  stream: u32,
+  kl_scale: f32,   // beta / B
+}
+
+@group(0) @binding(0) var<storage, read> heads: array<f32>;
+@group(0) @binding(1) var<storage, read> state: State;
+@group(0) @binding(2) var<storage, read> dz: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dheads: array<f32>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) num_workgroups: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  let index = element_index(workgroup_id, num_workgroups, local_index, WORKGROUP_SIZE);
+  if (index >= params.batch * params.latent) {
+    return;
+  }
+  let row = index / params.latent;
+  let head = row * 2u * params.latent + index % params.latent;
+  let logvar = heads[head + params.latent];
+  let eps = noise(index, state.step, params.stream, params.seed);
+  dheads[head] = dz[index] + params.kl_scale * heads[head];
+  dheads[head + params.latent] = 0.5 * (dz[index] * eps * exp(0.5 * logvar) + params.kl_scale * (exp(logvar) - 1.0));
+}

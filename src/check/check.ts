@@ -1,0 +1,135 @@
+import type { Device } from '../gpu/device.ts';
+import type { Dispatch } from '../gpu/kernel.ts';
+import { runSchedule } from '../gpu/schedule.ts';
+import { BufferPool, download, type Tensor } from '../gpu/tensor.ts';
+
+/** What a check found. */
+export interface CheckReport {
+  name: string;
+  ok: boolean;
+  /** Numbers compared. */
+  elements: number;
+  /** The number with the largest error relative to its tolerance. */
+  worst: Difference | null;
+  /** One line; says what is wrong if something is. */
+  message: string;
+}
+
+export interface Difference {
+  tensor: string;
+  index: number;
+  expected: number;
+  got: number;
+  error: number;
+  tolerance: number;
+}
+
+/** A kernel's accuracy on one problem, against the same formula in float64. Runs wherever the engine runs. */
+export interface Check {
+  name: string;
+  /** The operation checked, as the kernels' modules call it. */
+  op: string;
+  /** A WebGPU feature without which the check cannot run. */
+  requires?: 'subgroups';
+  run(device: Device): Promise<CheckReport>;
+}
+
+/** What a float64 reference says of a tensor: its values, and how far a correct f32 computation may be from each. */
+export interface Expected {
+  values: Float64Array;
+  tolerance: Float64Array;
+}
+
+/** Unit roundoff of f32: the largest relative error of one correctly rounded operation. */
+export const U = 2 ** -24;
+/** One ULP, relative: WGSL states the accuracy of its functions in ULP. */
+export const ULP = 2 ** -23;
+/** Subnormal results may be flushed to zero. */
+export const FLUSH = 2 ** -126;
+
+/** The largest error that WGSL allows `exp(x)` relative to its value: 3 + 2 |x| ULP. */
+export function expError(x: number): number {
+  return (3 + 2 * Math.abs(x)) * ULP;
+}
+
+/** Compares every element; NaN on either side is a failure. */
+export function compare(
+  tensor: string,
+  got: ArrayLike<number>,
+  expected: Expected,
+): { elements: number; worst: Difference | null } {
+  if (got.length < expected.values.length) {
+    throw new RangeError(`compare: ${tensor} has ${got.length} elements, expected ${expected.values.length}`);
+  }
+  let worst: Difference | null = null;
+  let worstRatio = -1;
+  for (let index = 0; index < expected.values.length; index++) {
+    const value = expected.values[index]!;
+    const error = Math.abs(got[index]! - value);
+    const tolerance = expected.tolerance[index]!;
+    const ratio =
+      error <= tolerance
+        ? error === 0
+          ? 0
+          : error / tolerance
+        : Number.isFinite(error)
+          ? error / tolerance
+          : Infinity;
+    if (!(ratio <= worstRatio)) {
+      worstRatio = ratio;
+      worst = { tensor, index, expected: value, got: got[index]!, error, tolerance };
+    }
+  }
+  return { elements: expected.values.length, worst };
+}
+
+function isWithin({ error, tolerance }: Difference): boolean {
+  return error <= tolerance;
+}
+
+/** Makes a report of several comparisons. */
+export function report(name: string, comparisons: { elements: number; worst: Difference | null }[]): CheckReport {
+  const elements = comparisons.reduce((sum, comparison) => sum + comparison.elements, 0);
+  const differences = comparisons.flatMap(({ worst }) => (worst ? [worst] : []));
+  const failed = differences.filter((difference) => !isWithin(difference));
+  const byRatio = (a: Difference, b: Difference) => b.error / b.tolerance - a.error / a.tolerance;
+  const worst = failed[0] ?? differences.filter(({ error }) => error > 0).sort(byRatio)[0] ?? differences[0] ?? null;
+  const ok = failed.length === 0 && elements > 0;
+  const message =
+    worst === null
+      ? `${name}: nothing was compared`
+      : `${name}: ${worst.tensor}[${worst.index}] is ${worst.got}, expected ${worst.expected} ± ${worst.tolerance.toExponential(2)} (error ${worst.error.toExponential(2)})`;
+  return { name, ok, elements, worst, message };
+}
+
+/** Runs dispatches once in a pool of their own and compares what they wrote. */
+export async function runKernels(
+  name: string,
+  device: Device,
+  build: (pool: BufferPool) => { dispatches: Dispatch[]; outputs: [Tensor, Expected][]; times?: number },
+): Promise<CheckReport> {
+  const pool = new BufferPool(device);
+  try {
+    const { dispatches, outputs, times } = build(pool);
+    runSchedule(device, dispatches, times);
+    const comparisons = [];
+    for (const [tensor, expected] of outputs) {
+      comparisons.push(compare(tensor.label, await download(device, tensor), expected));
+    }
+    return report(name, comparisons);
+  } finally {
+    pool.dispose();
+  }
+}
+
+/** Reproducible test values from U[-1, 1), exact in f32. `seed` tells tensors apart. */
+export function testValues(length: number, seed: number): Float32Array {
+  let state = (seed * 0x9e3779b9 + 1) >>> 0;
+  return Float32Array.from({ length }, () => {
+    // xorshift32 (Marsaglia 2003); its top 24 bits are exact in f32.
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 8) / 2 ** 23 - 1;
+  });
+}

@@ -1,0 +1,160 @@
+import { runSchedule } from '../gpu/schedule.ts';
+import { BufferPool, download, upload } from '../gpu/tensor.ts';
+import {
+  type Activation,
+  bceTerms,
+  denseBackwardInput,
+  denseBackwardWeight,
+  denseForward,
+  denseSigmoidBce,
+} from '../kernels/dense.ts';
+import type { GemmFamily } from '../kernels/gemm.ts';
+import { type Check, compare, type Expected, report, runKernels, testValues } from './check.ts';
+import * as reference from './reference/dense.ts';
+
+const SIZES = [1, 3, 20, 63, 65, 784];
+
+/** (B, C, OC) such that every two of the awkward sizes meet in every two places. */
+const SHAPES = SIZES.flatMap((B, i) => SIZES.map((C, j) => [B, C, SIZES[(i + j) % SIZES.length]!] as const));
+
+/** The products of 784-512-256-2 at batch 128. */
+const MODEL_SHAPES = [
+  [128, 784, 512],
+  [128, 512, 256],
+  [128, 256, 4],
+  [128, 2, 256],
+  [128, 256, 512],
+  [128, 512, 784],
+] as const;
+
+const ACTIVATIONS: [Activation, (out: Expected) => Expected][] = [
+  ['none', (out) => out],
+  ['relu', reference.relu],
+  ['sigmoid', reference.sigmoid],
+];
+
+function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[] {
+  const requires = family === 'subgroup' ? ({ requires: 'subgroups' } as const) : {};
+  const title = (op: string) => `${op} [${family}] (B=${B}, C=${C}, OC=${OC})`;
+  const inp = () => testValues(B * C, 1);
+  const weight = () => testValues(OC * C, 2).map((value) => value / 4);
+  const bias = () => testValues(OC, 3);
+  const dout = () => testValues(B * OC, 4);
+
+  const forward: Check = {
+    name: title('denseForward'),
+    op: 'denseForward',
+    ...requires,
+    run: (device) =>
+      runKernels(title('denseForward'), device, (pool) => {
+        const expected = reference.dense(inp(), weight(), bias(), B, C, OC);
+        const tensors = {
+          inp: pool.tensor('inp', [B, C], { data: inp() }),
+          weight: pool.tensor('weight', [OC, C], { data: weight() }),
+          bias: pool.tensor('bias', [OC], { data: bias() }),
+        };
+        const parts = ACTIVATIONS.map(([activation, apply]) => {
+          const out = pool.tensor(`out (${activation})`, [B, OC]);
+          return {
+            dispatch: denseForward(pool, { ...tensors, out }, { activation, family }),
+            out,
+            expected: apply(expected),
+          };
+        });
+        return {
+          dispatches: parts.map(({ dispatch }) => dispatch),
+          outputs: parts.map((part) => [part.out, part.expected]),
+        };
+      }),
+  };
+
+  const backwardWeight: Check = {
+    name: title('denseBackwardWeight'),
+    op: 'denseBackwardWeight',
+    ...requires,
+    run: (device) =>
+      runKernels(title('denseBackwardWeight'), device, (pool) => {
+        const expected = reference.denseBackwardWeight(dout(), inp(), B, C, OC);
+        const tensors = {
+          dout: pool.tensor('dout', [B, OC], { data: dout() }),
+          inp: pool.tensor('inp', [B, C], { data: inp() }),
+          dweight: pool.tensor('dweight', [OC, C]),
+          dbias: pool.tensor('dbias', [OC]),
+        };
+        const outputs = [
+          [tensors.dweight, expected.dweight],
+          [tensors.dbias, expected.dbias],
+        ] as [typeof tensors.dweight, Expected][];
+        return { dispatches: [denseBackwardWeight(pool, tensors, { family })], outputs };
+      }),
+  };
+
+  const backwardInput: Check = {
+    name: title('denseBackwardInput'),
+    op: 'denseBackwardInput',
+    ...requires,
+    run: (device) =>
+      runKernels(title('denseBackwardInput'), device, (pool) => {
+        const dinp = pool.tensor('dinp', [B, C]);
+        const masked = pool.tensor('dinp (ReLU)', [B, C]);
+        const tensors = {
+          dout: pool.tensor('dout', [B, OC], { data: dout() }),
+          weight: pool.tensor('weight', [OC, C], { data: weight() }),
+        };
+        const activations = pool.tensor('inp', [B, C], { data: inp() });
+        return {
+          dispatches: [
+            denseBackwardInput(pool, { ...tensors, dinp }, { family }),
+            denseBackwardInput(pool, { ...tensors, inp: activations, dinp: masked }, { family }),
+          ],
+          outputs: [
+            [dinp, reference.denseBackwardInput(dout(), weight(), B, C, OC)],
+            [masked, reference.denseBackwardInput(dout(), weight(), B, C, OC, inp())],
+          ],
+        };
+      }),
+  };
+
+  const bce: Check = {
+    name: title('denseSigmoidBce'),
+    op: 'denseSigmoidBce',
+    ...requires,
+    run: async (device) => {
+      const pool = new BufferPool(device);
+      try {
+        // Pixels of every kind: black, white and grey; logits large enough to saturate.
+        const pixels = testValues(B * OC, 5).map((value) => Math.min(1, Math.max(0, value * 2)));
+        const loud = weight().map((value) => value * 8);
+        const x = pool.tensor('x', [B, OC], { data: pixels });
+        const tensors = {
+          inp: pool.tensor('inp', [B, C], { data: inp() }),
+          weight: pool.tensor('weight', [OC, C], { data: loud }),
+          bias: pool.tensor('bias', [OC], { data: bias() }),
+          x,
+          dlogits: pool.tensor('dlogits', [B, OC]),
+          bce: pool.tensor('bce', [bceTerms(pool, B, C, OC, family)]),
+        };
+        // Whatever stood in the partial sums must be overwritten, also by threads that own no element.
+        upload(device, tensors.bce, new Float32Array(tensors.bce.shape[0]!).fill(1e6));
+        runSchedule(device, [denseSigmoidBce(pool, tensors, { family })]);
+        const expected = reference.sigmoidBce(reference.dense(inp(), loud, bias(), B, C, OC), pixels, B);
+        const partial = await download(device, tensors.bce);
+        const total = partial.reduce((sum, term) => sum + term, 0);
+        return report(title('denseSigmoidBce'), [
+          compare('sum of bce', [total], expected.bce),
+          compare('dlogits', await download(device, tensors.dlogits), expected.dlogits),
+        ]);
+      } finally {
+        pool.dispose();
+      }
+    },
+  };
+  return [forward, backwardWeight, backwardInput, bce];
+}
+
+export function denseChecks(): Check[] {
+  const families: GemmFamily[] = ['tile', 'subgroup'];
+  return families.flatMap((family) =>
+    [...SHAPES, ...MODEL_SHAPES].flatMap(([B, C, OC]) => checksFor(family, B, C, OC)),
+  );
+}

@@ -1,0 +1,74 @@
+/** Labelled images in memory: what a model is trained on and measured with. */
+import { DataError } from './errors.ts';
+import { parseIdxImages, parseIdxLabels } from './idx.ts';
+
+export { DataError } from './errors.ts';
+
+/** Grey images of one size, each with a label. */
+export interface ImageSet {
+  /** (count, rows, columns) u8, row-major; 0 is black, 255 white. */
+  images: Uint8Array;
+  /** (count) u8: the class of each image. */
+  labels: Uint8Array;
+  count: number;
+  rows: number;
+  columns: number;
+}
+
+/** A training and a test set whose images have the same size. */
+export interface DataSet {
+  name: string;
+  train: ImageSet;
+  test: ImageSet;
+}
+
+/**
+ * Makes an image set from the bytes of an IDX image file and its IDX label file. The arrays are views into those bytes.
+ * @param names the files' names, for messages
+ * @throws DataError when either file is malformed or their counts differ
+ */
+export function imageSet(
+  imageBytes: Uint8Array,
+  labelBytes: Uint8Array,
+  names: { images: string; labels: string },
+): ImageSet {
+  const { images, count, rows, columns } = parseIdxImages(imageBytes, names.images);
+  const labels = parseIdxLabels(labelBytes, names.labels);
+  if (labels.length !== count) {
+    throw new DataError(
+      `read labels: ${names.labels} has ${labels.length} labels, expected ${count} as ${names.images} has images: use files that belong together`,
+    );
+  }
+  return { images, labels, count, rows, columns };
+}
+
+/**
+ * Joins a training and a test set.
+ * @throws DataError when their images differ in size
+ */
+export function makeDataSet(name: string, train: ImageSet, test: ImageSet): DataSet {
+  if (train.rows !== test.rows || train.columns !== test.columns) {
+    throw new DataError(
+      `make data set ${name}: test images are ${test.rows}x${test.columns}, expected ${train.rows}x${train.columns} as the training images: use files that belong together`,
+    );
+  }
+  return { name, train, test };
+}
+
+/**
+ * The first `n` images of a set, as views.
+ * @throws DataError unless `n` is an integer from 1 to `set.count`
+ */
+export function takeFirst(set: ImageSet, n: number): ImageSet {
+  if (!Number.isInteger(n) || n < 1 || n > set.count) {
+    throw new DataError(
+      `take the first images: expected 1 to ${set.count} images, got ${n}: ask for a number in that range`,
+    );
+  }
+  return {
+    ...set,
+    images: set.images.subarray(0, n * set.rows * set.columns),
+    labels: set.labels.subarray(0, n),
+    count: n,
+  };
+}

@@ -1,0 +1,201 @@
+import type { Kernel } from './kernel.ts';
+
+/** What an adapter is, in plain values that can be printed and stored. */
+export interface AdapterDescription {
+  /** A readable name: `nvidia geforce rtx 4090`, `llvmpipe (Mesa 25.0.7)`, `SwiftShader`. */
+  name: string;
+  /** WebGPU tells only whether it is a CPU; discrete or integrated is judged from the name, so it may stay `unknown`. */
+  type: 'discrete GPU' | 'integrated GPU' | 'CPU' | 'unknown';
+  /** True when shaders run on the CPU. */
+  software: boolean;
+  /** The API underneath: `Vulkan`, `Metal`, `D3D12`; `WebGPU` in a browser, which does not tell. */
+  backend: string;
+  /** As in `GPUAdapterInfo`; each may be empty. */
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  /** Names of the WebGPU features that a device may ask for, sorted. */
+  features: string[];
+  /** The highest values that a device may ask for, by the names of `GPUSupportedLimits`. */
+  limits: Record<string, number>;
+  /** Who provides the driver. */
+  source: 'system' | 'npm SwiftShader' | 'browser';
+}
+
+/** A tensor does not fit the device. The message names the tensor, its size and the limit. */
+export class DeviceLimitError extends Error {
+  override name = 'DeviceLimitError';
+}
+
+/** The GPU device went away; nothing on it can be used again. */
+export class DeviceLostError extends Error {
+  override name = 'DeviceLostError';
+}
+
+/** WebGPU refused something while a model was being built. */
+export class GpuError extends Error {
+  override name = 'GpuError';
+}
+
+/** What differs between Node and a page. */
+export interface DeviceHost {
+  /**
+   * Waits about `ms` with nothing pending on the GPU. In Node this is a timer: a pending GPU promise makes Dawn spin the
+   * event loop on a whole core. In a page it returns at once: there waiting is free, and a hidden tab's timers are slow.
+   */
+  idle(ms: number): Promise<void>;
+  /**
+   * Lets go of the GPU instance. Call it once, after every device from this adapter is destroyed: in Node an instance that
+   * is collected while something on the GPU still lives ends the process. Calling it again does nothing.
+   */
+  dispose(): void;
+}
+
+const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
+
+const WANTED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+
+/**
+ * A WebGPU device with the bookkeeping that the engine needs: compiled kernels, bytes allocated, whether it was lost.
+ * Owns the `GPUDevice`; `dispose()` destroys it and whatever still lives on it.
+ */
+export class Device {
+  readonly handle: GPUDevice;
+  readonly info: AdapterDescription;
+  /** The adapter's subgroup sizes, 0 if the device has no subgroups. */
+  readonly subgroupSizes: { min: number; max: number };
+  /** Compiled kernels by source and constants; filled by `createKernel`. */
+  readonly kernels = new Map<string, Kernel>();
+  #allocatedBytes = 0;
+  #lost: DeviceLostError | undefined;
+  #host: DeviceHost;
+
+  constructor(
+    handle: GPUDevice,
+    info: AdapterDescription,
+    subgroupSizes: { min: number; max: number },
+    host: DeviceHost,
+  ) {
+    this.handle = handle;
+    this.info = info;
+    this.subgroupSizes = subgroupSizes;
+    this.#host = host;
+    handle.lost.then((lost) => {
+      this.#lost ??= new DeviceLostError(`the GPU device was lost: ${lost.message || lost.reason}`);
+    });
+  }
+
+  get features(): GPUSupportedFeatures {
+    return this.handle.features;
+  }
+
+  get limits(): GPUSupportedLimits {
+    return this.handle.limits;
+  }
+
+  /** Waits about `ms` where waiting for the GPU itself would cost; see `DeviceHost.idle`. */
+  idle(ms: number): Promise<void> {
+    return ms > 0 ? this.#host.idle(ms) : Promise.resolve();
+  }
+
+  /** Bytes of all buffers that live on this device now. */
+  get allocatedBytes(): number {
+    return this.#allocatedBytes;
+  }
+
+  /** @throws DeviceLostError if the device is gone. */
+  assertAlive(): void {
+    if (this.#lost) throw this.#lost;
+  }
+
+  /**
+   * Creates a buffer after comparing its size with the device's limits.
+   * @throws DeviceLimitError naming the tensor, its size and the limit.
+   */
+  createBuffer(label: string, sizeBytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    this.assertAlive();
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.limits;
+    const limit = usage & GPUBufferUsage.STORAGE ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
+    if (!(sizeBytes <= limit)) {
+      const what = `createBuffer: ${label} needs ${formatBytes(sizeBytes)}, the adapter allows ${formatBytes(limit)} per buffer`;
+      throw new DeviceLimitError(`${what}: use a smaller model, batch or data set`);
+    }
+    const buffer = this.handle.createBuffer({ label, size: sizeBytes, usage });
+    this.#allocatedBytes += sizeBytes;
+    return buffer;
+  }
+
+  destroyBuffer(buffer: GPUBuffer): void {
+    this.#allocatedBytes -= buffer.size;
+    buffer.destroy();
+  }
+
+  /**
+   * Runs `build` inside validation and out-of-memory scopes, so that a mistake or a full GPU is an exception there
+   * and not a message in a console. Scopes cost a round trip: use it while building, not while training.
+   */
+  async checked<T>(what: string, build: () => T | Promise<T>): Promise<T> {
+    this.assertAlive();
+    this.handle.pushErrorScope('validation');
+    this.handle.pushErrorScope('out-of-memory');
+    let result: T | undefined;
+    let failure: unknown;
+    try {
+      result = await build();
+    } catch (error) {
+      failure = error;
+    }
+    const [memory, validation] = await Promise.all([this.handle.popErrorScope(), this.handle.popErrorScope()]);
+    if (failure !== undefined) throw failure;
+    if (memory) throw new GpuError(`${what}: the GPU is out of memory: ${memory.message}`);
+    if (validation) throw new GpuError(`${what}: ${await this.#explain(validation.message)}`);
+    return result as T;
+  }
+
+  dispose(): void {
+    this.#lost ??= new DeviceLostError('the GPU device was disposed');
+    this.kernels.clear();
+    this.handle.destroy();
+    this.#host.dispose();
+  }
+
+  /** A validation message, preceded by the compiler's own words (file, line, column) if a shader did not compile. */
+  async #explain(message: string): Promise<string> {
+    const lines: string[] = [];
+    for (const kernel of this.kernels.values()) lines.push(...(await kernel.compilationErrors()));
+    this.kernels.clear();
+    return [...lines, message].join('\n');
+  }
+}
+
+/**
+ * Asks an adapter for a device with the features and limits that the engine can use.
+ * An adapter gives one device; ask for another adapter for a second one.
+ */
+export async function openDevice(adapter: GPUAdapter, info: AdapterDescription, host: DeviceHost): Promise<Device> {
+  const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
+  const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((limit) => [limit, adapter.limits[limit]]));
+  const handle = await adapter.requestDevice({ label: 'webgpu-vae', requiredFeatures, requiredLimits });
+  const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = adapter.info;
+  const subgroupSizes = handle.features.has('subgroups') ? { min, max } : { min: 0, max: 0 };
+  return new Device(handle, info, subgroupSizes, host);
+}
+
+/** 1536 -> `1.5 KiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,99 @@
+/** `#host` in Node: Dawn for WebGPU, files for the data. */
+import { readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { loadDawn, openInstance, systemAdapterNames } from './dawn.ts';
+import { matchesName } from './describe.ts';
+import { NoAdapterError, noSuchAdapter } from './errors.ts';
+import { loadMnist } from './mnist.node.ts';
+import { hasVulkanLoader, preloadVulkanLoader, unpackSwiftShader } from './swiftshader.ts';
+import type { AdapterDescription, AdapterHandle, Host, OpenAdapterOptions } from './types.ts';
+
+export { NoAdapterError } from './errors.ts';
+export type { AdapterDescription, AdapterHandle, OpenAdapterOptions } from './types.ts';
+export { loadMnist };
+
+/** Whether some Vulkan driver is installed: a manifest where the loader looks, or one that the user named. */
+function hasVulkanDriver(): boolean {
+  const { env } = process;
+  if (env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES || env.VK_ADD_DRIVER_FILES) return true;
+  const roots = [
+    env.XDG_CONFIG_HOME || join(homedir(), '.config'),
+    ...(env.XDG_CONFIG_DIRS || '/etc/xdg').split(':'),
+    '/etc',
+    env.XDG_DATA_HOME || join(homedir(), '.local', 'share'),
+    ...(env.XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(':'),
+  ];
+  return roots.some((root) => {
+    try {
+      return readdirSync(join(root, 'vulkan', 'icd.d')).some((file) => file.endsWith('.json'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Makes sure that Dawn finds a Vulkan loader where it could be of use: a container may have a GPU's driver and no loader.
+ * @returns false when asking the system for an adapter is pointless
+ */
+async function prepareSystem(): Promise<boolean> {
+  if (process.platform !== 'linux' || hasVulkanLoader()) return true;
+  if (!hasVulkanDriver()) return false;
+  const files = await unpackSwiftShader();
+  if (files) preloadVulkanLoader(files);
+  return files !== undefined;
+}
+
+/**
+ * Opens adapters one by one in order of preference. Dawn itself puts GPUs before software, so SwiftShader is unpacked and
+ * loaded only when somebody asks for more than the system has. Drivers named by VK_DRIVER_FILES or VK_ICD_FILENAMES are
+ * the system's drivers here.
+ */
+async function* openAdapters(unsafeFast: boolean): AsyncGenerator<AdapterHandle, void, void> {
+  const dawn = await loadDawn();
+  if (await prepareSystem()) {
+    const first = await openInstance(dawn, { unsafeFast, source: 'system' });
+    if (first) {
+      yield first;
+      for (const name of (await systemAdapterNames(dawn)).slice(1)) {
+        const next = await openInstance(dawn, { name, unsafeFast, source: 'system' });
+        if (next) yield next;
+      }
+    }
+  }
+  const files = await unpackSwiftShader();
+  if (!files) return;
+  if (!hasVulkanLoader()) preloadVulkanLoader(files);
+  // The second variable is the first one's name in loaders from before 2022.
+  const environment = { VK_DRIVER_FILES: files.manifest, VK_ICD_FILENAMES: files.manifest };
+  const last = await openInstance(dawn, { environment, unsafeFast, source: 'npm SwiftShader' });
+  if (last) yield last;
+}
+
+/**
+ * Opens the wanted adapter, or the best one: a GPU, then the system's lavapipe, then the SwiftShader that comes with npm.
+ * Makes WebGPU's classes and constants global. See `Host.openAdapter`.
+ */
+export const openAdapter: Host['openAdapter'] = async (options: OpenAdapterOptions = {}) => {
+  const found: AdapterDescription[] = [];
+  for await (const handle of openAdapters(options.unsafeFast ?? false)) {
+    if (options.adapter === undefined || matchesName(handle.info, options.adapter)) return handle;
+    found.push(handle.info);
+    handle.dispose();
+  }
+  if (options.adapter !== undefined && found.length > 0) throw noSuchAdapter(options.adapter, found);
+  throw new NoAdapterError(
+    'open adapter: expected a GPU or a software adapter, found none: run `npm run setup` to install one, or `npm run doctor` to see why',
+  );
+};
+
+/** See `Host.listAdapters`. Opens each adapter for a moment. */
+export const listAdapters: Host['listAdapters'] = async () => {
+  const found: AdapterDescription[] = [];
+  for await (const handle of openAdapters(false)) {
+    found.push(handle.info);
+    handle.dispose();
+  }
+  return found;
+};

@@ -1,0 +1,46 @@
+/**
+ * webgpu-vae: trains a variational autoencoder with WebGPU compute shaders, in Node and in browsers.
+ *
+ * @packageDocumentation
+ */
+import { openAdapter, type OpenAdapterOptions } from '#host';
+import type { DataSet } from './data/dataset.ts';
+import { type Device, openDevice } from './gpu/device.ts';
+import type { VaeConfig } from './vae/config.ts';
+import { Vae } from './vae/vae.ts';
+
+export { loadMnist, NoAdapterError } from '#host';
+export { DataError, type DataSet, type ImageSet, takeFirst } from './data/dataset.ts';
+export { type Device, DeviceLimitError, DeviceLostError, GpuError } from './gpu/device.ts';
+export { ConfigError, type VaeConfig } from './vae/config.ts';
+export type { Losses } from './vae/losses.ts';
+export { NonFiniteError } from './vae/non-finite.ts';
+export type { NamedTensor } from './vae/safetensors.ts';
+export type { EpochResult, Progress, TrainOptions, Vae } from './vae/vae.ts';
+
+/**
+ * Opens the best adapter (a GPU, then the system's lavapipe, then the SwiftShader that npm brings) and a device on it.
+ * The caller owns the device: `dispose()` it after everything that lives on it, or Node will not exit.
+ *
+ * @throws NoAdapterError when there is none, or none whose name contains `options.adapter`
+ */
+export async function createDevice(options: OpenAdapterOptions = {}): Promise<Device> {
+  const handle = await openAdapter(options);
+  try {
+    return await openDevice(handle.adapter, handle.info, handle);
+  } catch (error) {
+    handle.dispose();
+    throw error;
+  }
+}
+
+/**
+ * A VAE for images of the data set's size, on the device, ready to train. Settings that are left out have the defaults
+ * of `VaeConfig`: 784-512-256-2 for MNIST, batch 128, 20 epochs, Adam with learning rate 1e-3, seed 0.
+ *
+ * @throws ConfigError for a setting that cannot be used
+ * @throws DeviceLimitError if a tensor does not fit the device
+ */
+export function createVae(device: Device, data: DataSet, config: Partial<VaeConfig> = {}): Promise<Vae> {
+  return Vae.create(device, data, config);
+}

@@ -1,0 +1,70 @@
+import { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
+import type { BufferPool, Tensor } from '../gpu/tensor.ts';
+
+const WORKGROUP_SIZE = 64;
+
+/** Images of one byte per pixel, packed into u32 words, on the GPU. */
+export interface PackedImages {
+  /** (words) u32. */
+  words: Tensor;
+  /** N. */
+  count: number;
+  /** D, pixels of an image. */
+  imageSize: number;
+}
+
+/**
+ * Uploads images; the only time that they cross to the GPU.
+ * @param images (N, D) u8, row-major
+ */
+export function packImages(pool: BufferPool, label: string, images: Uint8Array, imageSize: number): PackedImages {
+  const count = images.length / imageSize;
+  if (!Number.isInteger(count) || count < 1) {
+    throw new RangeError(
+      `packImages: ${label} has ${images.length} bytes, expected a positive multiple of D=${imageSize}`,
+    );
+  }
+  // One more word than there are bytes for: an image that is not word-aligned reads across its end.
+  const padded = new Uint8Array((Math.ceil(images.length / 4) + 1) * 4);
+  padded.set(images);
+  const words = pool.tensor(label, [padded.length / 4], { dtype: 'u32', data: padded });
+  return { words, count, imageSize };
+}
+
+/** Half the bits of the shuffle's Feistel network: the smallest h >= 1 with 4^h >= count. */
+export function shuffleHalfBits(count: number): number {
+  let halfBits = 1;
+  while (4 ** halfBits < count) halfBits++;
+  return halfBits;
+}
+
+/**
+ * x[i] = images[sample(state.position + i)] / 255.
+ * `x` (B, D) f32; `state` (4) u32. With `shuffle`, every image is seen once per epoch in an order that the seed and the
+ * epoch give; without, in its own order. Wraps round at the end of an epoch. Overwrites `x`.
+ */
+export function gather(
+  pool: BufferPool,
+  images: PackedImages,
+  tensors: { state: Tensor; x: Tensor },
+  options: { shuffle: boolean; seed: number },
+): Dispatch {
+  const { x, state } = tensors;
+  const [batch, imageSize] = x.shape as [number, number];
+  if (imageSize !== images.imageSize) {
+    throw new RangeError(`gather: x is (${batch}, ${imageSize}), expected (B, D=${images.imageSize})`);
+  }
+  const params = {
+    batch,
+    image_size: imageSize,
+    count: images.count,
+    half_bits: options.shuffle ? shuffleHalfBits(images.count) : 0,
+    seed: options.seed,
+  };
+  const kernel = createKernel(pool.device, ['elementwise.wgsl', 'shuffle.wgsl', 'state.wgsl', 'gather.wgsl'], {
+    WORKGROUP_SIZE,
+  });
+  const threads = batch * Math.ceil(imageSize / 4);
+  const workgroups = linearWorkgroups(pool.device, threads, WORKGROUP_SIZE);
+  return createDispatch(pool, 'gather', kernel, { images: images.words, state, x }, params, workgroups);
+}

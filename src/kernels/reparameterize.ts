@@ -1,0 +1,86 @@
+import { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
+import type { BufferPool, Tensor } from '../gpu/tensor.ts';
+import { expectShape } from './shape.ts';
+
+const WORKGROUP_SIZE = 64;
+
+/** Streams of random numbers that never meet: part of the generator's counter. */
+export const NOISE_STREAMS = { train: 0, evaluate: 1, sample: 2, initialize: 3 } as const;
+
+/**
+ * Where ε comes from: drawn on the GPU from (seed, stream, step, element); `'zero'`, so that z = μ; or a given
+ * tensor (steps, B, L) f32, to replay a run whose noise was drawn elsewhere.
+ */
+export type Noise = { seed: number; stream: number } | 'zero' | Tensor;
+
+function noiseFiles(noise: Noise): string[] {
+  if (noise === 'zero') return ['noise_zero.wgsl'];
+  return 'seed' in noise ? ['philox.wgsl', 'normal.wgsl', 'noise_philox.wgsl'] : ['noise_given.wgsl'];
+}
+
+function noiseParams(noise: Noise): { seed: number; stream: number } {
+  return noise !== 'zero' && 'seed' in noise ? noise : { seed: 0, stream: 0 };
+}
+
+function noiseTensors(noise: Noise): Record<string, Tensor> {
+  return noise !== 'zero' && 'buffer' in noise ? { eps: noise } : {};
+}
+
+/**
+ * z = μ + exp(log σ² / 2) ε, and the KL divergence from N(0, I) term by term, −½ (1 + log σ² − μ² − σ²), in nats.
+ * `heads` (B, 2 L) f32: μ, then log σ²; `state` (4) u32; `z` and `kld` (B, L) f32. Overwrites both.
+ * Kingma & Welling 2014, section 2.4 and appendix B.
+ * @throws RangeError if a shape does not fit
+ */
+export function reparameterize(
+  pool: BufferPool,
+  tensors: { heads: Tensor; state: Tensor; z: Tensor; kld: Tensor },
+  noise: Noise,
+): Dispatch {
+  const { heads, state, z, kld } = tensors;
+  const [B, L] = z.shape as [number, number];
+  expectShape('reparameterize', 'heads', heads, { B, '2L': 2 * L });
+  expectShape('reparameterize', 'kld', kld, { B, L });
+  const kernel = createKernel(
+    pool.device,
+    ['elementwise.wgsl', 'state.wgsl', ...noiseFiles(noise), 'reparameterize.wgsl'],
+    { WORKGROUP_SIZE },
+  );
+  const params = { batch: B, latent: L, ...noiseParams(noise) };
+  const workgroups = linearWorkgroups(pool.device, B * L, WORKGROUP_SIZE);
+  return createDispatch(
+    pool,
+    'reparameterize',
+    kernel,
+    { heads, state, z, kld, ...noiseTensors(noise) },
+    params,
+    workgroups,
+  );
+}
+
+/**
+ * Backward of `reparameterize` and of β KL, both as means over the batch:
+ * dμ = dz + β μ / B; dlog σ² = dz ε σ / 2 + β (σ² − 1) / (2 B). The noise must be the forward pass's.
+ * `heads` and `dheads` (B, 2 L), `dz` (B, L), already divided by B. Overwrites `dheads`.
+ * @throws RangeError if a shape does not fit
+ */
+export function reparameterizeBackward(
+  pool: BufferPool,
+  tensors: { heads: Tensor; state: Tensor; dz: Tensor; dheads: Tensor },
+  noise: Noise,
+  beta: number,
+): Dispatch {
+  const { heads, state, dz, dheads } = tensors;
+  const [B, L] = dz.shape as [number, number];
+  expectShape('reparameterizeBackward', 'heads', heads, { B, '2L': 2 * L });
+  expectShape('reparameterizeBackward', 'dheads', dheads, { B, '2L': 2 * L });
+  const kernel = createKernel(
+    pool.device,
+    ['elementwise.wgsl', 'state.wgsl', ...noiseFiles(noise), 'reparameterize_backward.wgsl'],
+    { WORKGROUP_SIZE },
+  );
+  const params = { batch: B, latent: L, ...noiseParams(noise), kl_scale: beta / B };
+  const workgroups = linearWorkgroups(pool.device, B * L, WORKGROUP_SIZE);
+  const resources = { heads, state, dz, dheads, ...noiseTensors(noise) };
+  return createDispatch(pool, 'reparameterize backward', kernel, resources, params, workgroups);
+}

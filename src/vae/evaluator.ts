@@ -1,0 +1,81 @@
+import type { ImageSet } from '../data/dataset.ts';
+import type { Device } from '../gpu/device.ts';
+import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
+import { packState } from '../kernels/finish-step.ts';
+import { packImages } from '../kernels/gather.ts';
+import { NOISE_STREAMS } from '../kernels/reparameterize.ts';
+import { type Losses, LossMean } from './losses.ts';
+import type { ParameterTable } from './parameters.ts';
+import { LOSS_CAPACITY, type LossPlan, planEvaluation } from './plan.ts';
+import { Replay } from './replay.ts';
+
+/** Images per evaluation step. */
+const EVALUATION_BATCH = 500;
+
+interface Part {
+  plan: LossPlan;
+  replay: Replay;
+  batch: number;
+  steps: number;
+}
+
+/** Measures a model's losses on one set of images, over and over; the images stay on the GPU. */
+export class Evaluator {
+  readonly device: Device;
+  #pool: BufferPool;
+  #parts: Part[] = [];
+  #state: Tensor;
+
+  /** @param param (table.length) f32, read at every evaluation */
+  constructor(device: Device, table: ParameterTable, param: Tensor, set: ImageSet, seed: number) {
+    this.device = device;
+    this.#pool = new BufferPool(device);
+    try {
+      const images = packImages(this.#pool, 'evaluation images', set.images, set.rows * set.columns);
+      this.#state = this.#pool.tensor('evaluation state', [4], { dtype: 'u32' });
+      const losses = this.#pool.tensor('evaluation losses', [LOSS_CAPACITY, 2]);
+      const noise = { seed, stream: NOISE_STREAMS.evaluate };
+      const batch = Math.min(EVALUATION_BATCH, set.count);
+      // What does not fill a batch is a second schedule with a smaller one, so no kernel needs to know of missing rows.
+      for (const [size, steps] of [
+        [batch, Math.floor(set.count / batch)],
+        [set.count % batch, 1],
+      ] as const) {
+        if (size === 0) continue;
+        const plan = planEvaluation(this.#pool, table, param, images, {
+          batch: size,
+          noise,
+          state: this.#state,
+          losses,
+        });
+        this.#parts.push({ plan, replay: new Replay(device, plan), batch: size, steps });
+      }
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /** Means over all images. `beta` weighs the KL term in `loss`. */
+  async run(beta: number, budgetMs: number): Promise<Losses> {
+    upload(this.device, this.#state, packState({ step: 0, epoch: 0, position: 0, halted: 0 }));
+    const mean = new LossMean(beta);
+    let first = 0;
+    for (const { replay, batch, steps } of this.#parts) {
+      await replay.run(first, steps, {
+        budgetMs,
+        onChunk: ({ losses }) => {
+          for (const loss of losses) mean.add(loss, batch);
+          return true;
+        },
+      });
+      first += steps;
+    }
+    return mean.mean();
+  }
+
+  dispose(): void {
+    for (const { replay } of this.#parts) replay.dispose();
+    this.#pool.dispose();
+  }
+}

@@ -1,0 +1,211 @@
+import type { Dispatch } from '../gpu/kernel.ts';
+import type { Schedule } from '../gpu/schedule.ts';
+import type { BufferPool, Tensor } from '../gpu/tensor.ts';
+import { ADAM_DEFAULTS, adam } from '../kernels/adam.ts';
+import { bceTerms, denseBackwardInput, denseBackwardWeight, denseSigmoidBce } from '../kernels/dense.ts';
+import { finishStep } from '../kernels/finish-step.ts';
+import { gather, type PackedImages } from '../kernels/gather.ts';
+import type { GemmFamily } from '../kernels/gemm.ts';
+import { type Noise, reparameterize, reparameterizeBackward } from '../kernels/reparameterize.ts';
+import type { VaeConfig } from './config.ts';
+import { type LayerTensors, type Network, networkOver, stackForward } from './network.ts';
+import type { ParameterTable } from './parameters.ts';
+
+/** A schedule that computes losses, with the state that it advances and the ring it writes them to. */
+export interface LossPlan {
+  schedule: Schedule;
+  /** (4) u32, see `StepState`. */
+  state: Tensor;
+  /** (capacity, 2) f32: BCE and KL of step s at s mod capacity. */
+  losses: Tensor;
+  /** The step's intermediate results in the order in which they are computed. */
+  intermediates: Tensor[];
+}
+
+/** The model's flat buffers, all (table.length) f32. */
+export interface ModelTensors {
+  param: Tensor;
+  grad: Tensor;
+  m: Tensor;
+  v: Tensor;
+}
+
+/** Losses that the ring holds before the CPU must have read them. */
+export const LOSS_CAPACITY = 4096;
+
+interface LossForward {
+  dispatches: Dispatch[];
+  x: Tensor;
+  hidden: Tensor[];
+  heads: Tensor;
+  z: Tensor;
+  decoded: Tensor[];
+  dlogits: Tensor;
+  kld: Tensor;
+  bce: Tensor;
+}
+
+/** Batch of images -> encoder -> z -> decoder -> loss terms; the part that training and evaluation share. */
+function lossForward(
+  pool: BufferPool,
+  network: Network,
+  images: PackedImages,
+  state: Tensor,
+  options: { batch: number; shuffle: boolean; seed: number; noise: Noise; family?: GemmFamily | undefined },
+): LossForward {
+  const { batch, shuffle, seed, noise, family } = options;
+  const x = pool.tensor('x', [batch, images.imageSize]);
+  const encoder = stackForward(pool, network.encoder, x, 'relu', family);
+  const heads = stackForward(pool, [network.heads], encoder.outputs.at(-1) ?? x, 'none', family);
+  const latent = network.heads.layer.outputs / 2;
+  const z = pool.tensor('z', [batch, latent]);
+  const kld = pool.tensor('kld', [batch, latent]);
+  const decoder = stackForward(pool, network.decoder.slice(0, -1), z, 'relu', family);
+  const { layer, weight, bias } = network.decoder.at(-1)!;
+  const dlogits = pool.tensor(`d${layer.name} output`, [batch, images.imageSize]);
+  const bce = pool.tensor('bce', [bceTerms(pool, batch, layer.inputs, layer.outputs, family)]);
+  const headOutput = heads.outputs[0]!;
+  return {
+    x,
+    hidden: encoder.outputs,
+    heads: headOutput,
+    z,
+    decoded: decoder.outputs,
+    dlogits,
+    kld,
+    bce,
+    dispatches: [
+      gather(pool, images, { state, x }, { shuffle, seed }),
+      ...encoder.dispatches,
+      ...heads.dispatches,
+      reparameterize(pool, { heads: headOutput, state, z, kld }, noise),
+      ...decoder.dispatches,
+      denseSigmoidBce(
+        pool,
+        { inp: decoder.outputs.at(-1) ?? z, weight, bias, x, dlogits, bce },
+        { label: `${layer.name} forward and loss`, family },
+      ),
+    ],
+  };
+}
+
+/**
+ * One training step: gather, forward, backward, loss sums, Adam.
+ *
+ * @param options.noise where ε comes from
+ * @param options.shuffle false: images in their own order
+ */
+export function planTraining(
+  pool: BufferPool,
+  table: ParameterTable,
+  model: ModelTensors,
+  images: PackedImages,
+  config: VaeConfig,
+  options: { noise: Noise; shuffle: boolean; family?: GemmFamily | undefined },
+): LossPlan {
+  const { batch, seed, beta, learningRate } = config;
+  const { noise, family } = options;
+  const network = networkOver(table, model.param);
+  const gradients = networkOver(table, model.grad);
+  const state = pool.tensor('state', [4], { dtype: 'u32' });
+  const losses = pool.tensor('losses', [LOSS_CAPACITY, 2]);
+  const forward = lossForward(pool, network, images, state, { batch, seed, ...options });
+  const { x, hidden, heads, z, decoded, dlogits, kld, bce } = forward;
+  const intermediates = [x, ...hidden, heads, z, kld, ...decoded, bce, dlogits];
+  const dispatches = [...forward.dispatches];
+
+  /** Backward through a stack of layers; returns the gradient of `inp`, or nothing where no one needs it. */
+  const backward = (
+    layers: LayerTensors[],
+    dlayers: LayerTensors[],
+    inputs: Tensor[],
+    dout: Tensor,
+    first: 'input gradient' | 'stop',
+  ): Tensor => {
+    let gradient = dout;
+    for (let i = layers.length - 1; i >= 0; i--) {
+      const { layer, weight } = layers[i]!;
+      const inp = inputs[i]!;
+      const { weight: dweight, bias: dbias } = dlayers[i]!;
+      const label = `${layer.name} backward`;
+      dispatches.push(
+        denseBackwardWeight(pool, { dout: gradient, inp, dweight, dbias }, { label: `${label} weight`, family }),
+      );
+      if (i === 0 && first === 'stop') break;
+      const dinp = pool.tensor(`d${inp.label}`, inp.shape);
+      // Every layer's input but z and x is the output of a ReLU.
+      const masked = inp === z ? {} : { inp };
+      dispatches.push(
+        denseBackwardInput(pool, { dout: gradient, weight, ...masked, dinp }, { label: `${label} input`, family }),
+      );
+      intermediates.push(dinp);
+      gradient = dinp;
+    }
+    return gradient;
+  };
+
+  const dz = backward(network.decoder, gradients.decoder, [z, ...decoded], dlogits, 'input gradient');
+  const dheads = pool.tensor('dheads output', heads.shape);
+  intermediates.push(dheads);
+  dispatches.push(reparameterizeBackward(pool, { heads, state, dz, dheads }, noise, beta));
+  backward(
+    [...network.encoder, network.heads],
+    [...gradients.encoder, gradients.heads],
+    [x, ...hidden],
+    dheads,
+    'stop',
+  );
+
+  dispatches.push(
+    finishStep(pool, { bce, kld, state, losses }, { batch, count: images.count }),
+    adam(pool, { state, ...model }, { ...ADAM_DEFAULTS, learningRate }),
+  );
+  return { schedule: dispatches, state, losses, intermediates };
+}
+
+/** The losses of a batch of images in their own order, with one seeded z ~ q(z|x) per image; changes no parameter. */
+export function planEvaluation(
+  pool: BufferPool,
+  table: ParameterTable,
+  param: Tensor,
+  images: PackedImages,
+  options: { batch: number; noise: Noise; state: Tensor; losses: Tensor },
+): LossPlan {
+  const { batch, noise, state, losses } = options;
+  const network = networkOver(table, param);
+  const forward = lossForward(pool, network, images, state, { batch, shuffle: false, seed: 0, noise });
+  const { kld, bce } = forward;
+  const finish = finishStep(pool, { bce, kld, state, losses }, { batch, count: images.count });
+  return { schedule: [...forward.dispatches, finish], state, losses, intermediates: [] };
+}
+
+/** images (B, D) in [0, 1] -> heads (B, 2 L): μ, then log σ². */
+export function planEncode(
+  pool: BufferPool,
+  table: ParameterTable,
+  param: Tensor,
+  images: PackedImages,
+  state: Tensor,
+  batch: number,
+): { schedule: Schedule; heads: Tensor } {
+  const network = networkOver(table, param);
+  const x = pool.tensor('x', [batch, images.imageSize]);
+  const { dispatches, outputs } = stackForward(pool, [...network.encoder, network.heads], x, 'none');
+  return {
+    schedule: [gather(pool, images, { state, x }, { shuffle: false, seed: 0 }), ...dispatches],
+    heads: outputs.at(-1)!,
+  };
+}
+
+/** z (B, L) -> pixels (B, D) in [0, 1]. */
+export function planDecode(
+  pool: BufferPool,
+  table: ParameterTable,
+  param: Tensor,
+  batch: number,
+): { schedule: Schedule; z: Tensor; pixels: Tensor } {
+  const network = networkOver(table, param);
+  const z = pool.tensor('z', [batch, network.heads.layer.outputs / 2]);
+  const { dispatches, outputs } = stackForward(pool, network.decoder, z, 'sigmoid');
+  return { schedule: dispatches, z, pixels: outputs.at(-1)! };
+}

@@ -1,0 +1,147 @@
+import type { Device } from '../gpu/device.ts';
+import { encodeSchedule } from '../gpu/schedule.ts';
+import { BufferPool } from '../gpu/tensor.ts';
+import { type StepState, unpackState } from '../kernels/finish-step.ts';
+import { LOSS_CAPACITY, type LossPlan } from './plan.ts';
+
+/** BCE and KL of one step, means over its batch, in nats per image. */
+export interface StepLoss {
+  bce: number;
+  kld: number;
+}
+
+/** A chunk of steps that the GPU has done. */
+export interface Chunk {
+  /** The first step's losses first. */
+  losses: StepLoss[];
+  state: StepState;
+  /** Time from the previous chunk's end (or this one's submission) to this one's, divided by its steps. */
+  msPerStep: number;
+}
+
+interface Flight {
+  /** Number of the first step, from 0. */
+  firstStep: number;
+  steps: number;
+  staging: GPUBuffer;
+  submittedAt: number;
+}
+
+/** No chunk may lap the ring while another one is in flight. */
+const LONGEST_CHUNK = LOSS_CAPACITY / 4;
+const STATE_BYTES = 16;
+
+/**
+ * Replays a plan in chunks: many steps per submission, two submissions in flight, losses read once per chunk.
+ * Nothing is allocated or uploaded per step or per chunk: the two staging buffers are made here.
+ */
+export class Replay {
+  readonly device: Device;
+  readonly plan: LossPlan;
+  #pool: BufferPool;
+  #free: GPUBuffer[];
+  /** 0 until the first chunk has been timed. */
+  #msPerStep = 0;
+
+  constructor(device: Device, plan: LossPlan) {
+    this.device = device;
+    this.plan = plan;
+    this.#pool = new BufferPool(device);
+    const size = LOSS_CAPACITY * 8 + STATE_BYTES;
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    this.#free = [0, 1].map((i) => this.#pool.buffer(`staging ${i}`, size, usage));
+  }
+
+  /**
+   * Does `steps` steps; the first one has the number `firstStep`, which is what the state on the GPU says.
+   * @param options.budgetMs how long a chunk should take
+   * @param options.onChunk sees every chunk in order; returning false stops after what is in flight
+   */
+  async run(
+    firstStep: number,
+    steps: number,
+    options: { budgetMs: number; onChunk: (chunk: Chunk) => boolean },
+  ): Promise<void> {
+    const flights: Flight[] = [];
+    try {
+      await this.#run(firstStep, steps, options, flights);
+    } finally {
+      this.#free.push(...flights.map(({ staging }) => staging));
+    }
+  }
+
+  dispose(): void {
+    this.#pool.dispose();
+    this.#free = [];
+  }
+
+  async #run(
+    firstStep: number,
+    steps: number,
+    { budgetMs, onChunk }: { budgetMs: number; onChunk: (chunk: Chunk) => boolean },
+    flights: Flight[],
+  ): Promise<void> {
+    let submitted = 0;
+    let going = true;
+    let lastEnd = 0;
+    while (flights.length > 0 || (going && submitted < steps)) {
+      // The first chunk also pays for compiling shaders, so it is one step and nothing follows it until it is timed.
+      const inFlight = this.#msPerStep === 0 ? 1 : 2;
+      while (going && submitted < steps && flights.length < inFlight) {
+        const length = Math.min(this.#chunkLength(budgetMs), steps - submitted);
+        flights.push(this.#submit(firstStep + submitted, length));
+        submitted += length;
+      }
+      const flight = flights[0]!;
+      const begin = Math.max(lastEnd, flight.submittedAt);
+      // Sleep through most of the chunk: a pending GPU promise makes Dawn's event loop spin on a whole core.
+      await this.device.idle(begin + 0.9 * this.#msPerStep * flight.steps - performance.now());
+      const { losses, state } = await this.#read(flight);
+      flights.shift();
+      lastEnd = performance.now();
+      const msPerStep = (lastEnd - begin) / flight.steps;
+      const first = this.#msPerStep === 0;
+      this.#msPerStep = first ? msPerStep : 0.5 * (this.#msPerStep + msPerStep);
+      going = onChunk({ losses, state, msPerStep }) && going;
+    }
+  }
+
+  #chunkLength(budgetMs: number): number {
+    if (this.#msPerStep === 0) return 1;
+    return Math.max(1, Math.min(LONGEST_CHUNK, Math.round(budgetMs / this.#msPerStep)));
+  }
+
+  #submit(firstStep: number, steps: number): Flight {
+    this.device.assertAlive();
+    const { plan } = this;
+    const staging = this.#free.pop()!;
+    const encoder = this.device.handle.createCommandEncoder();
+    encodeSchedule(encoder, plan.schedule, steps);
+    encoder.copyBufferToBuffer(plan.losses.buffer, 0, staging, 0, plan.losses.sizeBytes);
+    encoder.copyBufferToBuffer(plan.state.buffer, 0, staging, LOSS_CAPACITY * 8, STATE_BYTES);
+    this.device.handle.queue.submit([encoder.finish()]);
+    return { firstStep, steps, staging, submittedAt: performance.now() };
+  }
+
+  async #read({ firstStep, steps, staging }: Flight): Promise<Pick<Chunk, 'losses' | 'state'>> {
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (error) {
+      this.device.assertAlive();
+      throw error;
+    }
+    const bytes = staging.getMappedRange();
+    const ring = new Float32Array(bytes, 0, LOSS_CAPACITY * 2);
+    const state = unpackState(new Uint32Array(bytes, LOSS_CAPACITY * 8));
+    // The step that halted is in the ring but not counted; later ones of the chunk were not done.
+    const end = state.halted ? state.step + 1 : firstStep + steps;
+    const losses: StepLoss[] = [];
+    for (let step = firstStep; step < end; step++) {
+      const at = (step % LOSS_CAPACITY) * 2;
+      losses.push({ bce: ring[at]!, kld: ring[at + 1]! });
+    }
+    staging.unmap();
+    this.#free.push(staging);
+    return { losses, state };
+  }
+}

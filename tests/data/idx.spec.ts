@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { expect, test } from 'playwright/test';
+import { DataError, imageSet, makeDataSet, takeFirst } from '../../src/data/dataset.ts';
+import { parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
+import { idxFile } from './idx-file.ts';
+
+const images = idxFile([2, 3, 4]);
+const labels = idxFile([2]);
+
+/** A copy of the images with one header byte changed. */
+function withByte(index: number, value: number): Uint8Array {
+  const bytes = Uint8Array.from(images);
+  bytes[index] = value;
+  return bytes;
+}
+
+test('images are read with their sizes, as a view', () => {
+  const parsed = parseIdxImages(images, 'a');
+  expect(parsed).toEqual({ images: Uint8Array.from({ length: 24 }, (_, i) => i), count: 2, rows: 3, columns: 4 });
+  expect(parsed.images.buffer).toBe(images.buffer);
+});
+
+test('labels are read', () => {
+  expect(parseIdxLabels(labels, 'a')).toEqual(Uint8Array.of(0, 1));
+});
+
+test('a file that lies at an offset in a larger buffer is read', () => {
+  const buffer = new Uint8Array(images.length + 7);
+  buffer.set(images, 7);
+  expect(parseIdxImages(buffer.subarray(7), 'a').images[23]).toBe(23);
+});
+
+const badImages: [title: string, bytes: Uint8Array, message: RegExp][] = [
+  ['empty', new Uint8Array(), /^read images: some-file is empty: /],
+  ['shorter than the magic', images.subarray(0, 3), /has 3 bytes, expected a header of 16: the file is truncated/],
+  ['cut in the header', images.subarray(0, 15), /has 15 bytes, expected a header of 16: the file is truncated/],
+  ['cut after the header', images.subarray(0, 16), /shape \(2, 3, 4\) and so 24 bytes of data, got 0: .*truncated/],
+  ['one byte short', images.subarray(0, -1), /24 bytes of data, got 23: .*truncated/],
+  ['one byte too long', Uint8Array.of(...images, 0), /24 bytes of data, got 25: .*after its end/],
+  ['wrong first byte', withByte(0, 1), /begins with 01 00 08 03, expected 00 00 08 03.*not an IDX file/],
+  ['wrong second byte', withByte(1, 9), /begins with 00 09 08 03/],
+  ['gzip under a plain name', Uint8Array.of(0x1f, 0x8b, 8, 0, ...images), /begins with 1f 8b 08 00.*gzip.*\.gz/],
+  ['elements of 32-bit floats', withByte(2, 0x0d), /elements are 32-bit floats/],
+  ['elements of no known type', withByte(2, 0x77), /unknown type 119/],
+  ['labels in place of images', labels, /its rank is 1; .*exchanged/],
+  ['rank 4', idxFile([2, 3, 4, 1]), /its rank is 4/],
+  ['no images', idxFile([0, 3, 4]), /shape \(0, 3, 4\), expected sizes of at least 1/],
+  ['no rows', idxFile([2, 0, 4]), /shape \(2, 0, 4\), expected/],
+  ['no columns', idxFile([2, 3, 0]), /shape \(2, 3, 0\), expected/],
+  ['sizes beyond all memory', idxFile([2 ** 32 - 1, 2 ** 32 - 1, 2 ** 32 - 1], 24), /got 24: .*truncated/],
+];
+for (const [title, bytes, message] of badImages) {
+  test(`images are refused: ${title}`, () => {
+    const parse = () => parseIdxImages(bytes, 'some-file');
+    expect(parse).toThrow(DataError);
+    expect(parse).toThrow(message);
+    expect(parse).toThrow(/^[^\n]*some-file[^\n]*: [^\n]+$/);
+  });
+}
+
+const badLabels: [title: string, bytes: Uint8Array, message: RegExp][] = [
+  ['empty', new Uint8Array(), /^read labels: some-file is empty: /],
+  ['cut in the header', labels.subarray(0, 6), /has 6 bytes, expected a header of 8/],
+  ['one byte short', labels.subarray(0, -1), /shape \(2\) and so 2 bytes of data, got 1: .*truncated/],
+  ['one byte too long', Uint8Array.of(...labels, 0), /2 bytes of data, got 3: .*after its end/],
+  ['images in place of labels', images, /its rank is 3; .*exchanged/],
+  ['no labels', idxFile([0]), /shape \(0\), expected sizes of at least 1/],
+];
+for (const [title, bytes, message] of badLabels) {
+  test(`labels are refused: ${title}`, () => {
+    const parse = () => parseIdxLabels(bytes, 'some-file');
+    expect(parse).toThrow(DataError);
+    expect(parse).toThrow(message);
+  });
+}
+
+test('whatever happens to a file, it is read completely or refused with a DataError', () => {
+  const damaged = fc.record({
+    at: fc.nat(images.length - 1),
+    value: fc.nat(255),
+    length: fc.nat(images.length + 4),
+  });
+  fc.assert(
+    fc.property(damaged, ({ at, value, length }) => {
+      const bytes = new Uint8Array(length);
+      bytes.set(withByte(at, value).subarray(0, length));
+      try {
+        const { images: data, count, rows, columns } = parseIdxImages(bytes, 'a');
+        expect(data.length).toBe(count * rows * columns);
+        expect(data.length + 16).toBe(length);
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+      }
+    }),
+    { numRuns: 2000, seed: 0 },
+  );
+});
+
+test('an image set needs as many labels as images', () => {
+  const names = { images: 'the-images', labels: 'the-labels' };
+  expect(imageSet(images, labels, names)).toMatchObject({ count: 2, rows: 3, columns: 4 });
+  const join = () => imageSet(images, idxFile([3]), names);
+  expect(join).toThrow(DataError);
+  expect(join).toThrow(/^read labels: the-labels has 3 labels, expected 2 as the-images has images: /);
+});
+
+test('training and test images need the same size', () => {
+  const set = (rows: number, columns: number) =>
+    imageSet(idxFile([2, rows, columns]), labels, { images: 'a', labels: 'b' });
+  expect(makeDataSet('d', set(3, 4), set(3, 4)).name).toBe('d');
+  for (const other of [set(4, 3), set(3, 5)]) {
+    expect(() => makeDataSet('d', set(3, 4), other)).toThrow(DataError);
+  }
+  expect(() => makeDataSet('d', set(3, 4), set(4, 3))).toThrow(/test images are 4x3, expected 3x4/);
+});
+
+test('the first images of a set are views on it', () => {
+  const set = imageSet(images, labels, { images: 'a', labels: 'b' });
+  const first = takeFirst(set, 1);
+  expect(first).toEqual({ images: set.images.slice(0, 12), labels: Uint8Array.of(0), count: 1, rows: 3, columns: 4 });
+  expect(first.images.buffer).toBe(set.images.buffer);
+  expect(takeFirst(set, 2)).toEqual(set);
+  for (const n of [0, -1, 3, 1.5, Number.NaN]) {
+    expect(() => takeFirst(set, n)).toThrow(DataError);
+    expect(() => takeFirst(set, n)).toThrow(`expected 1 to 2 images, got ${n}`);
+  }
+});
