@@ -60,7 +60,7 @@ export function parameterTable(
     widths.slice(1).map((outputs, i) => layer(`${prefix}.${2 * i}`, widths[i]!, outputs));
 
   const encoder = chain('encoder', [imageSize, ...hidden]);
-  const heads = layer('heads', hidden.at(-1) ?? imageSize, 2 * latent);
+  const heads = layer('mu+logvar', hidden.at(-1) ?? imageSize, 2 * latent);
   const decoder = chain('decoder', [latent, ...hidden.toReversed(), imageSize]);
 
   const named = (

@@ -145,7 +145,7 @@ export function planTraining(
   };
 
   const dz = backward(network.decoder, gradients.decoder, [z, ...decoded], dlogits, 'input gradient');
-  const dheads = pool.tensor('dheads output', heads.shape);
+  const dheads = pool.tensor(`d${heads.label}`, heads.shape);
   intermediates.push(dheads);
   dispatches.push(reparameterizeBackward(pool, { heads, state, dz, dheads }, noise, beta));
   backward(

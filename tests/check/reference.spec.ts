@@ -1,0 +1,98 @@
+import { expect, test } from 'playwright/test';
+import { compare, report } from '../../src/check/check.ts';
+import { allChecks, type Check } from '../../src/check/index.ts';
+import { philox, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
+import { normalNumbers, philox4x32, uniformNumbers } from '../../src/vae/random.ts';
+
+// The known answers of the authors' Random123 library (kat_vectors, philox 4x32 10).
+const KNOWN = [
+  { counter: [0, 0, 0, 0], key: [0, 0], words: [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8] },
+  {
+    counter: [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+    key: [0xffffffff, 0xffffffff],
+    words: [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+  },
+  {
+    counter: [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+    key: [0xa4093822, 0x299f31d0],
+    words: [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+  },
+] as const;
+
+for (const { counter, key, words } of KNOWN) {
+  test(`Philox4x32-10 of ${counter.map((word) => word.toString(16)).join(' ')}`, () => {
+    expect(philox(counter, key)).toEqual(words);
+    expect(philox4x32([...counter], [...key])).toEqual(words);
+  });
+}
+
+test('the shuffle is a bijection on [0, N), other in other epochs and seeds', () => {
+  for (const count of [1, 2, 3, 4, 5, 63, 64, 65, 1000, 60_000]) {
+    for (const epoch of [0, 1, 19]) {
+      const seen = new Set(Array.from({ length: count }, (_, i) => shuffledPosition(i, count, 7, epoch)));
+      expect(seen.size).toBe(count);
+      expect(Math.max(...seen)).toBe(count - 1);
+    }
+  }
+  const order = (seed: number, epoch: number) =>
+    Array.from({ length: 1000 }, (_, i) => shuffledPosition(i, 1000, seed, epoch));
+  const fixed = (a: number[], b: number[]) => a.filter((value, i) => value === b[i]).length;
+  // Two random orders of 1000 agree in about one place.
+  expect(fixed(order(1, 0), order(1, 1))).toBeLessThan(8);
+  expect(fixed(order(1, 0), order(2, 0))).toBeLessThan(8);
+  expect(fixed(order(1, 0), [...order(1, 0).keys()])).toBeLessThan(8);
+});
+
+/** Mean, variance, skewness and excess kurtosis. */
+function momentsOf(values: ArrayLike<number>): [number, number, number, number] {
+  const all = Array.from(values);
+  const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
+  const central = (power: number) => all.reduce((sum, value) => sum + (value - mean) ** power, 0) / all.length;
+  const variance = central(2);
+  return [mean, variance, central(3) / variance ** 1.5, central(4) / variance ** 2 - 3];
+}
+
+test('the noise is standard normal', () => {
+  const count = 20_000;
+  const noises = [
+    normalNumbers(count, 3),
+    Array.from({ length: count }, (_, i) => standardNormal(i, 5, 0, 3).value),
+    // Neighbouring steps instead of neighbouring elements.
+    Array.from({ length: count }, (_, i) => standardNormal(1, i, 0, 3).value),
+  ];
+  for (const noise of noises) {
+    const [mean, variance, skewness, kurtosis] = momentsOf(noise);
+    // Four standard deviations of each estimate.
+    expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(count));
+    expect(Math.abs(variance - 1)).toBeLessThan(4 * Math.sqrt(2 / count));
+    expect(Math.abs(skewness)).toBeLessThan(4 * Math.sqrt(6 / count));
+    expect(Math.abs(kurtosis)).toBeLessThan(4 * Math.sqrt(24 / count));
+  }
+});
+
+test('the initial weights are uniform', () => {
+  const numbers = uniformNumbers(20_001, 3, 1);
+  const [mean, variance] = momentsOf(numbers);
+  expect(Math.abs(mean - 0.5)).toBeLessThan(4 * Math.sqrt(1 / 12 / numbers.length));
+  expect(Math.abs(variance - 1 / 12)).toBeLessThan(0.002);
+  expect(numbers.every((value) => value >= 0 && value < 1)).toBe(true);
+  expect(uniformNumbers(8, 3, 1)).not.toEqual(uniformNumbers(8, 3, 2));
+});
+
+test('names of checks are unique', () => {
+  const names = allChecks().map(({ name }: Check) => name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test('a comparison fails on NaN, on infinity, on a value just outside, and on nothing', () => {
+  const expected = { values: Float64Array.of(1, 2), tolerance: Float64Array.of(0.1, 0.1) };
+  expect(report('in', [compare('t', [1.05, 2], expected)]).ok).toBe(true);
+  expect(report('out', [compare('t', [1, 2.11], expected)]).ok).toBe(false);
+  expect(report('NaN', [compare('t', [Number.NaN, 2], expected)]).ok).toBe(false);
+  expect(report('NaN last', [compare('t', [1, Number.NaN], expected)]).ok).toBe(false);
+  expect(report('infinite', [compare('t', [1, Number.POSITIVE_INFINITY], expected)]).ok).toBe(false);
+  const unknown = { values: Float64Array.of(Number.NaN), tolerance: Float64Array.of(1) };
+  expect(report('reference is NaN', [compare('t', [1], unknown)]).ok).toBe(false);
+  expect(report('nothing', []).ok).toBe(false);
+  expect(() => compare('short', [1], expected)).toThrow('short has 1 elements, expected 2');
+});

@@ -1,0 +1,143 @@
+import type { DataSet, ImageSet } from '../../src/data/dataset.ts';
+import { Vae } from '../../src/vae/vae.ts';
+import { expect, test } from '../support/fixtures.ts';
+
+function gradients(count: number, rows: number, columns: number): ImageSet {
+  const images = Uint8Array.from({ length: count * rows * columns }, (_, i) => (i * 37 + Math.floor(i / 11)) % 256);
+  return { images, labels: new Uint8Array(count), count, rows, columns };
+}
+
+const data: DataSet = { name: 'stripes', train: gradients(100, 3, 7), test: gradients(33, 3, 7) };
+
+test('epochs end where every image has been seen, and training stops and goes on', async ({ device }) => {
+  // 100 images in batches of 32: 3.125 steps per epoch, so epochs end after 4, 7, 10 and 13 steps.
+  const vae = await Vae.create(device, data, { hidden: [8], batch: 32, epochs: 4 });
+  try {
+    expect(vae.steps).toBe(13);
+    const ends: [number, number][] = [];
+    const stop = new AbortController();
+    const first = await vae.train({
+      signal: stop.signal,
+      onEpoch: ({ epoch, step }) => {
+        ends.push([epoch, step]);
+        if (epoch === 2) stop.abort();
+      },
+    });
+    expect(first).toEqual({ finished: false, step: 7 });
+    const second = await vae.train({ onEpoch: ({ epoch, step }) => void ends.push([epoch, step]) });
+    expect(second).toEqual({ finished: true, step: 13 });
+    expect(ends).toEqual([
+      [1, 4],
+      [2, 7],
+      [3, 10],
+      [4, 13],
+    ]);
+    expect(await vae.train()).toEqual({ finished: true, step: 13 });
+  } finally {
+    vae.dispose();
+  }
+});
+
+test('progress reports every step once, with finite numbers', async ({ device }) => {
+  const vae = await Vae.create(device, data, { hidden: [8], batch: 50, epochs: 3, beta: 2 });
+  try {
+    let last = 0;
+    await vae.train({
+      onProgress: ({ step, steps, epoch, epochs, train, stepsPerSecond, secondsLeft }) => {
+        expect(step).toBeGreaterThan(last);
+        last = step;
+        expect([steps, epochs]).toEqual([6, 3]);
+        expect(epoch).toBe(Math.ceil(step / 2));
+        expect(train.loss).toBeCloseTo(train.bce + 2 * train.kld, 8);
+        expect(stepsPerSecond).toBeGreaterThan(0);
+        expect(secondsLeft).toBeGreaterThanOrEqual(0);
+      },
+    });
+    expect(last).toBe(6);
+  } finally {
+    vae.dispose();
+  }
+});
+
+test('the same seed gives the same bits, another seed others', async ({ device }) => {
+  const run = async (seed: number): Promise<Buffer> => {
+    const vae = await Vae.create(device, data, { hidden: [20, 10], batch: 16, epochs: 3, seed });
+    try {
+      await vae.train();
+      return Buffer.concat((await vae.parameters()).map(({ data: { buffer } }) => Buffer.from(buffer)));
+    } finally {
+      vae.dispose();
+    }
+  };
+  const [a, b, c] = [await run(1), await run(1), await run(2)];
+  expect(a.equals(b)).toBe(true);
+  expect(a.equals(c)).toBe(false);
+});
+
+test('how steps are cut into submissions changes no bit', async ({ device }) => {
+  const run = async (chunkMs: number): Promise<Buffer> => {
+    const vae = await Vae.create(device, data, { hidden: [20], batch: 16, epochs: 10 }, { chunkMs });
+    try {
+      await vae.train();
+      return Buffer.concat((await vae.parameters()).map(({ data: { buffer } }) => Buffer.from(buffer)));
+    } finally {
+      vae.dispose();
+    }
+  };
+  expect((await run(0)).equals(await run(1000))).toBe(true);
+});
+
+test('evaluation is the same every time, covers the tail, and changes no parameter', async ({ device }) => {
+  // 1,100 images: two batches of 500 and a tail of 100.
+  const large = { ...data, test: gradients(1100, 3, 7) };
+  const vae = await Vae.create(device, large, { hidden: [8], batch: 16 });
+  try {
+    await vae.advance(20);
+    const before = await vae.parameters();
+    const whole = await vae.evaluate();
+    expect(await vae.evaluate()).toEqual(whole);
+    expect(await vae.parameters()).toEqual(before);
+    // BCE does depend on the noise, which goes by position; KL does not, so it must be the mean of its parts.
+    const part = (from: number, count: number): ImageSet => ({
+      ...large.test,
+      images: large.test.images.subarray(from * 21, (from + count) * 21),
+      count,
+    });
+    const head = await vae.evaluate(part(0, 1000));
+    const tail = await vae.evaluate(part(1000, 100));
+    expect((head.kld * 1000 + tail.kld * 100) / 1100).toBeCloseTo(whole.kld, 5);
+    expect((head.bce * 1000 + tail.bce * 100) / 1100).toBeCloseTo(whole.bce, 0);
+  } finally {
+    vae.dispose();
+  }
+});
+
+test('encode and decode agree with the losses, at any count', async ({ device }) => {
+  const vae = await Vae.create(device, { ...data, test: gradients(501, 3, 7) }, { hidden: [8], batch: 16 });
+  try {
+    await vae.advance(30);
+    const set = gradients(501, 3, 7);
+    const { mu, logvar } = await vae.encode(set.images);
+    const kld = mu.reduce((sum, m, i) => sum - 0.5 * (1 + logvar[i]! - m * m - Math.exp(logvar[i]!)), 0) / 501;
+    expect(kld).toBeCloseTo((await vae.evaluate(set)).kld, 5);
+    const one = await vae.decode(mu.subarray(1000, 1002));
+    const all = await vae.decode(mu);
+    expect(all.length).toBe(501 * 21);
+    expect(Array.from(one)).toEqual(Array.from(all.subarray(500 * 21)));
+    expect(all.every((pixel) => pixel >= 0 && pixel <= 1)).toBe(true);
+    expect(await vae.sample(3, 5)).toEqual(await vae.sample(3, 5));
+    expect(await vae.sample(3, 5)).not.toEqual(await vae.sample(3, 6));
+  } finally {
+    vae.dispose();
+  }
+});
+
+test('a batch may be larger than the data set', async ({ device }) => {
+  const vae = await Vae.create(device, data, { hidden: [8], batch: 250, epochs: 5 });
+  try {
+    expect(vae.steps).toBe(2);
+    expect(await vae.train()).toEqual({ finished: true, step: 2 });
+  } finally {
+    vae.dispose();
+  }
+});
