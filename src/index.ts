@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { openAdapter, type OpenAdapterOptions } from '#host';
+import { type OpenAdapterOptions, openAdapter } from '#host';
 import type { DataSet } from './data/dataset.ts';
 import { type Device, openDevice } from './gpu/device.ts';
 import type { VaeConfig } from './vae/config.ts';

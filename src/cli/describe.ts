@@ -1,0 +1,47 @@
+/** Adapters in words. */
+import { formatBytes } from '../gpu/device.ts';
+import type { AdapterDescription } from '../host/types.ts';
+
+/** `SwiftShader, CPU, Vulkan`. */
+export function adapterLine({ name, type, backend }: AdapterDescription): string {
+  return [name, ...(type === 'unknown' ? [] : [type]), backend].join(', ');
+}
+
+/** Mesa's software adapter, the fastest that is known. */
+export function isLavapipe({ name }: AdapterDescription): boolean {
+  return /llvmpipe|lavapipe/i.test(name);
+}
+
+/** One sentence on how to get a faster adapter than a software one; empty for a GPU. */
+export function fasterAdapter(info: AdapterDescription): string {
+  if (!info.software) return '';
+  if (isLavapipe(info)) return 'Shaders run on the CPU: only a GPU with a Vulkan driver is faster than this.';
+  if (process.platform === 'linux') {
+    return 'Shaders run on the CPU: `npm run setup` installs lavapipe, which is about 6 times as fast.';
+  }
+  return 'Shaders run on the CPU: a GPU with a current driver is faster.';
+}
+
+/** The limits that decide whether a model fits and which kernels run. */
+export function limitsLine({ limits }: AdapterDescription): string {
+  const bytes = (key: string) => formatBytes(limits[key] ?? 0);
+  return [
+    `buffer ${bytes('maxBufferSize')}`,
+    `storage binding ${bytes('maxStorageBufferBindingSize')}`,
+    `${limits.maxComputeInvocationsPerWorkgroup} threads and ${bytes('maxComputeWorkgroupStorageSize')} of shared memory per workgroup`,
+    `${limits.maxStorageBuffersPerShaderStage} storage buffers per shader`,
+  ].join(', ');
+}
+
+/** Where an adapter's driver comes from. */
+export function sourceText({ source }: AdapterDescription): string {
+  return source === 'npm SwiftShader' ? 'comes with npm (@sparticuz/chromium)' : `from the ${source}`;
+}
+
+/** Why this adapter, the first of those found, is the one that is used. */
+export function reasonForChoice(info: AdapterDescription, wanted: string | undefined): string {
+  if (wanted !== undefined) return `its name matches --adapter ${wanted}`;
+  if (!info.software) return 'a GPU comes before software adapters';
+  if (info.source === 'system') return 'no GPU was found, and a system driver comes before the one from npm';
+  return 'neither a GPU nor a system driver that works was found';
+}

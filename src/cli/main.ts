@@ -1,0 +1,75 @@
+/** The command line: reads the arguments, runs a command, turns errors into one line and an exit code. */
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
+import { colours } from './format.ts';
+import { option, text } from './options.ts';
+import { trainCommand } from './train-command.ts';
+
+/**
+ * Runs `webgpu-vae` and never throws: what goes wrong is one line on stderr.
+ *
+ * @param args - the arguments after the program's name.
+ * @returns the exit code: 0 done, 1 failed, 2 called wrongly, 130 or 143 stopped by a signal.
+ */
+export async function main(args: string[]): Promise<number> {
+  let exitCode = 0;
+  const finish = (code: number) => {
+    exitCode = code;
+  };
+  try {
+    await program(finish).parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    process.stderr.write(`${colours(process.stderr).red('error:')} ${explain(error)}\n`);
+    return error instanceof CommanderError || error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+  }
+}
+
+function explain(error: unknown): string {
+  // Commander's answer to a missing command is the help text itself.
+  if (error instanceof CommanderError && error.code === 'commander.help') {
+    return 'no command given, expected train, doctor or setup: see webgpu-vae --help';
+  }
+  return oneLine(error).replace(/^error: /, '');
+}
+
+/** Each command's own module, with the engine behind it, is loaded only when that command runs: help stays quick. */
+function program(finish: (exitCode: number) => void): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const root = new Command('webgpu-vae')
+    .description('Trains a variational autoencoder with WebGPU compute shaders, in Node through Dawn.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'explain the options')
+    .exitOverride()
+    // Errors are printed by main, in one place and on one line.
+    .configureOutput({ writeErr: () => {} });
+
+  const commands = [
+    trainCommand(async (settings) => finish(await (await import('./train.ts')).train(settings))),
+    new Command('doctor')
+      .summary('list the adapters and check the kernels on the best one')
+      .description(
+        'Lists the adapters found, says which one is used and why, checks the accuracy of every kernel on it, and tells how to install a better one.',
+      )
+      .addOption(option('--adapter <name>', 'part of the name of the adapter to check (default: the fastest)', text))
+      .option('--list', 'list the adapters only, check nothing (default: off)')
+      .action(async (options: { adapter?: string; list?: boolean }) =>
+        finish(await (await import('./doctor.ts')).doctor({ adapter: options.adapter, list: options.list === true })),
+      ),
+    new Command('setup')
+      .summary('install a faster software adapter (Debian and Ubuntu, as root)')
+      .description(
+        "Installs Mesa's lavapipe, a software adapter about 6 times as fast as the one that npm brings. Never required, may be run again; needs root on Debian or Ubuntu.",
+      )
+      .option('--dry-run', 'print the commands, run none (default: off)')
+      .action(async (options: { dryRun?: boolean }) =>
+        finish(await (await import('./setup.ts')).setup({ dryRun: options.dryRun === true })),
+      ),
+  ];
+  for (const command of commands) {
+    root.addCommand(command.copyInheritedSettings(root));
+  }
+  return root;
+}

@@ -1,0 +1,91 @@
+/** What a training run prints while it goes on: a bar in a terminal, plain lines elsewhere, nothing when quiet. */
+import cliProgress from 'cli-progress';
+import type { EpochResult, Progress } from '../vae/vae.ts';
+import { colours, duration, minusElbo, rate } from './format.ts';
+
+/** Prints a run's progress on stdout. */
+export interface Reporter {
+  /** One line of text, above the bar where there is one. */
+  line(text: string): void;
+  progress(progress: Progress): void;
+  epoch(result: EpochResult, epochs: number): void;
+  /** Takes the bar down. May be called again. */
+  stop(): void;
+}
+
+/** Picks the kind of reporter that fits stdout. */
+export function createReporter(quiet: boolean): Reporter {
+  if (quiet) return { line() {}, progress() {}, epoch() {}, stop() {} };
+  return process.stdout.isTTY ? barReporter() : plainReporter();
+}
+
+/** `epoch 3/20: test −ELBO 152.40 (BCE 146.61, KL 5.79), train 153.06, 1 min 20 s`; 80 columns hold it. */
+function epochLine({ epoch, train, test, seconds }: EpochResult, epochs: number): string {
+  const parts = `BCE ${test.bce.toFixed(2)}, KL ${test.kld.toFixed(2)}`;
+  const trainElbo = (train.bce + train.kld).toFixed(2);
+  return `epoch ${epoch}/${epochs}: test ${minusElbo(test.bce + test.kld)} (${parts}), train ${trainElbo}, ${duration(seconds)}`;
+}
+
+/** One line with the first loss, so that a log shows early that training works, then one per epoch. */
+function plainReporter(): Reporter {
+  let started = false;
+  const line = (text: string) => void process.stdout.write(`${text}\n`);
+  return {
+    line,
+    progress({ epoch, epochs, step, steps, train, stepsPerSecond, secondsLeft }) {
+      if (started) return;
+      started = true;
+      const pace = `${rate(stepsPerSecond)} steps/s, about ${duration(secondsLeft)} left`;
+      line(`epoch ${epoch}/${epochs}, step ${step}/${steps}: train ${minusElbo(train.bce + train.kld)}, ${pace}`);
+    },
+    epoch: (result, epochs) => line(epochLine(result, epochs)),
+    stop() {},
+  };
+}
+
+function barReporter(): Reporter {
+  const { bold, dim } = colours(process.stdout);
+  let bars: cliProgress.MultiBar | undefined;
+  let bar: cliProgress.SingleBar | undefined;
+  const stop = () => {
+    if (!bars) return;
+    bars.update(); // prints the lines that are still waiting
+    bars.stop();
+    bars = undefined;
+  };
+  const line = (text: string) => {
+    if (bars) bars.log(`${text}\n`);
+    else process.stdout.write(`${text}\n`);
+  };
+  return {
+    line,
+    progress({ epoch, epochs, step, steps, train, stepsPerSecond, secondsLeft }) {
+      const payload = {
+        epoch: `${epoch}/${epochs}`,
+        elbo: bold(minusElbo(train.bce + train.kld)),
+        pace: `${rate(stepsPerSecond)} steps/s`,
+        left: dim(`${duration(secondsLeft)} left`),
+      };
+      if (!bars) {
+        bars = new cliProgress.MultiBar({
+          stream: process.stdout,
+          format: 'epoch {epoch} {bar} step {value}/{total} {elbo} {pace} {left}',
+          // Short enough for the whole line to fit into 80 columns in a usual run.
+          barsize: 10,
+          barCompleteChar: '\u2588',
+          barIncompleteChar: '\u2591',
+          forceRedraw: true, // a line printed above the bar erases it
+          clearOnComplete: true,
+          // The command handles signals itself; this would leave the terminal to two owners.
+          gracefulExit: false,
+        });
+        // A bar switches line wrapping off; a process that ends at once must not leave the terminal so.
+        process.once('exit', stop);
+        bar = bars.create(steps, step, payload);
+      }
+      bar?.update(step, payload);
+    },
+    epoch: (result, epochs) => line(epochLine(result, epochs)),
+    stop,
+  };
+}

@@ -1,0 +1,75 @@
+import { Command } from 'commander';
+import type { VaeConfig } from '../vae/config.ts';
+import { nonNegativeNumber, option, positiveInteger, positiveNumber, seed, text, widths } from './options.ts';
+
+/** What `webgpu-vae train` was asked for. */
+export interface TrainSettings {
+  config: VaeConfig;
+  /** Folder of IDX files; the embedded MNIST without it. */
+  data: string | undefined;
+  /** The first N training images; all without it. */
+  trainSize: number | undefined;
+  /** The run's folder; `runs/<date-time>` without it. */
+  out: string | undefined;
+  /** Part of an adapter's name; the best adapter without it. */
+  adapter: string | undefined;
+  quiet: boolean;
+}
+
+interface TrainOptions {
+  data?: string;
+  hidden: number[];
+  latent: number;
+  batch: number;
+  epochs: number;
+  lr: number;
+  beta: number;
+  seed: number;
+  trainSize?: number;
+  out?: string;
+  adapter?: string;
+  quiet?: boolean;
+}
+
+/** `train` with its options; the defaults are those of the published results. */
+export function trainCommand(run: (settings: TrainSettings) => Promise<void>): Command {
+  return new Command('train')
+    .summary('train a model and write its weights and pictures')
+    .description(
+      'Trains a variational autoencoder and writes config.json, metrics.csv, model.safetensors and pictures to a folder. Ctrl-C stops it early and keeps what was learned.',
+    )
+    .addOption(
+      option('--data <dir>', "folder with MNIST's four IDX files, plain or .gz (default: the embedded MNIST)", text),
+    )
+    .addOption(
+      option('--hidden <widths>', "widths of the encoder's hidden layers, or none; the decoder mirrors them", widths, {
+        value: [512, 256],
+        shown: '512,256',
+      }),
+    )
+    .addOption(option('--latent <n>', 'dimensions of the latent space', positiveInteger, { value: 2 }))
+    .addOption(option('--batch <n>', 'images per step', positiveInteger, { value: 128 }))
+    .addOption(option('--epochs <n>', 'passes over the training images', positiveInteger, { value: 20 }))
+    .addOption(option('--lr <rate>', "Adam's learning rate", positiveNumber, { value: 1e-3, shown: '1e-3' }))
+    .addOption(option('--beta <weight>', 'weight of the KL term in the loss', nonNegativeNumber, { value: 1 }))
+    .addOption(
+      option('--seed <n>', 'seed of the initial weights, the order of the images and the noise', seed, { value: 0 }),
+    )
+    .addOption(option('--train-size <n>', 'train on the first n images only (default: all)', positiveInteger))
+    .addOption(option('--out <dir>', 'folder for the results, new or empty (default: runs/<date-time>)', text))
+    .addOption(
+      option('--adapter <name>', 'part of the name of the adapter to use (default: the fastest; see doctor)', text),
+    )
+    .option('--quiet', 'print nothing but errors and the folder of the results (default: off)')
+    .action(async (options: TrainOptions) => {
+      const { hidden, latent, batch, epochs, lr: learningRate, beta } = options;
+      await run({
+        config: { hidden, latent, batch, epochs, learningRate, beta, seed: options.seed },
+        data: options.data,
+        trainSize: options.trainSize,
+        out: options.out,
+        adapter: options.adapter,
+        quiet: options.quiet === true,
+      });
+    });
+}

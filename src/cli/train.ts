@@ -1,0 +1,185 @@
+/** `webgpu-vae train`: from settings to a folder of results. */
+import { access } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
+import { writeSafetensors } from '../vae/safetensors.ts';
+import type { EpochResult, Vae } from '../vae/vae.ts';
+import { adapterLine, fasterAdapter } from './describe.ts';
+import { UsageError } from './errors.ts';
+import { checkOutputFolder } from './files.ts';
+import { colours, dateTime, minusElbo, thousands } from './format.ts';
+import { createReporter, type Reporter } from './progress.ts';
+import { createRunFolder, type RunFolder } from './run-folder.ts';
+import { type StopWatch, watchForStop } from './stop.ts';
+import type { TrainSettings } from './train-command.ts';
+
+/** What a run is made of, once everything that can be wrong before it has been found right. */
+interface Run {
+  settings: TrainSettings;
+  data: DataSet;
+  vae: Vae;
+  folder: RunFolder;
+  reporter: Reporter;
+  stop: StopWatch;
+  config: object;
+}
+
+/**
+ * Trains a model and writes the run's folder. Nothing is made before the data, the adapter and the model are known to be
+ * good; a run that fails before its first epoch is done takes its folder away again.
+ *
+ * @returns 0, or 128 + n if it was stopped by signal n, after writing what was learned so far.
+ * @throws UsageError, DataError, NoAdapterError, DeviceLimitError, NonFiniteError, DeviceLostError, or Error for files.
+ */
+export async function train(settings: TrainSettings): Promise<number> {
+  const reporter = createReporter(settings.quiet);
+  const stop = watchForStop((reason) => {
+    reporter.line(`${reason}: stopping after the steps in flight; once more to stop at once.`);
+  });
+  let device: Device | undefined;
+  let vae: Vae | undefined;
+  try {
+    const out = settings.out ?? (await unusedRunFolder());
+    await checkOutputFolder(out);
+    const data = await loadData(settings);
+    device = await createDevice(settings.adapter === undefined ? {} : { adapter: settings.adapter });
+    reporter.line(`Adapter: ${adapterLine(device.info)}. ${fasterAdapter(device.info)}`.trim());
+    reporter.line(dataLine(data));
+    vae = await createVae(device, data, settings.config);
+    reporter.line(modelLine(vae));
+    const config = describeRun(settings, out, data, vae);
+    const folder = await createRunFolder(out, config);
+    stop.hold();
+    return await runTraining({ settings, data, vae, folder, reporter, stop, config });
+  } finally {
+    reporter.stop();
+    stop.dispose();
+    vae?.dispose();
+    device?.dispose();
+  }
+}
+
+async function runTraining({ settings, data, vae, folder, reporter, stop, config }: Run): Promise<number> {
+  const results: EpochResult[] = [];
+  const source = { vae, data, folder, results };
+  let modelWritten = false;
+  try {
+    const { finished, step } = await vae.train({
+      signal: stop.signal,
+      onProgress: reporter.progress,
+      onEpoch: async (result) => {
+        results.push(result);
+        await folder.appendMetrics(result);
+        reporter.epoch(result, settings.config.epochs);
+        const { writeEpochFigures } = await import('./figures.ts');
+        await writeEpochFigures(source);
+      },
+    });
+    reporter.stop();
+    await folder.write('model.safetensors', await modelFile(vae, data));
+    modelWritten = true;
+    reporter.line('The model is written; drawing the last pictures.');
+    const { writeFinalFigures } = await import('./figures.ts');
+    await writeFinalFigures(source);
+    await folder.writeConfig({ ...config, status: finished ? 'finished' : 'stopped', stepsDone: step });
+    printEnd(settings, folder.path, finished ? results.at(-1) : undefined, { step, steps: vae.steps });
+    return finished ? 0 : (stop.exitCode ?? 0);
+  } catch (error) {
+    // With neither an epoch nor a model, the folder holds nothing that the command line does not say.
+    const nothing = results.length === 0 && !modelWritten;
+    const tidied = nothing ? folder.remove() : folder.writeConfig({ ...config, status: 'failed', stepsDone: vae.step });
+    await tidied.catch(() => {}); // what went wrong first is what is told
+    throw error;
+  }
+}
+
+/** @throws UsageError if `--train-size` or `--batch` asks for more images than there are; DataError */
+async function loadData({ data: directory, trainSize, config }: TrainSettings): Promise<DataSet> {
+  const data = await loadMnist(directory);
+  const { count } = data.train;
+  if (trainSize !== undefined && trainSize > count) {
+    throw new UsageError(`--train-size ${trainSize} is more than the ${count} training images: give ${count} or less`);
+  }
+  const train = trainSize === undefined ? data.train : takeFirst(data.train, trainSize);
+  if (config.batch > train.count) {
+    throw new UsageError(
+      `--batch ${config.batch} is more than the ${train.count} training images: give ${train.count} or less`,
+    );
+  }
+  return { ...data, train };
+}
+
+/** `runs/<date-time>`, with a number if two runs begin in the same second. */
+async function unusedRunFolder(): Promise<string> {
+  const first = join('runs', dateTime(new Date()));
+  for (let i = 1; ; i++) {
+    const path = i === 1 ? first : `${first}-${i}`;
+    const free = await access(path).then(
+      () => false,
+      () => true,
+    );
+    if (free) return path;
+  }
+}
+
+/** config.json: every setting, and what the results depend on besides. */
+function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: Vae): object {
+  const require = createRequire(import.meta.url);
+  const versionOf = (path: string) => (require(path) as { version: string }).version;
+  return {
+    status: 'running',
+    ...settings.config,
+    data: settings.data ?? data.name,
+    trainSize: data.train.count,
+    testSize: data.test.count,
+    rows: data.train.rows,
+    columns: data.train.columns,
+    out,
+    quiet: settings.quiet,
+    wantedAdapter: settings.adapter ?? null,
+    parameters: vae.table.count,
+    steps: vae.steps,
+    started: new Date().toISOString(),
+    adapter: vae.device.info,
+    versions: {
+      'webgpu-vae': versionOf('../../package.json'),
+      webgpu: versionOf('webgpu/package.json'),
+      node: process.versions.node,
+      platform: `${process.platform}-${process.arch}`,
+    },
+  };
+}
+
+/** The weights, with all that is needed to rebuild the model around them. */
+async function modelFile(vae: Vae, data: DataSet): Promise<Uint8Array> {
+  const { rows, columns, count } = data.train;
+  return writeSafetensors(await vae.parameters(), {
+    format: 'pt',
+    config: JSON.stringify({ ...vae.config, rows, columns, data: data.name, trainSize: count }),
+    step: String(vae.step),
+  });
+}
+
+function dataLine({ name, train, test }: DataSet): string {
+  const size = `${train.columns} x ${train.rows}`;
+  return `Data: ${name}, ${thousands(train.count)} training and ${thousands(test.count)} test images of ${size} pixels.`;
+}
+
+function modelLine({ config, imageSize, table, steps }: Vae): string {
+  const layers = [imageSize, ...config.hidden, config.latent].join('-');
+  return `Model: ${layers} and back, ${thousands(table.count)} parameters; ${thousands(steps)} steps of ${config.batch} images.`;
+}
+
+function printEnd(
+  { quiet }: TrainSettings,
+  path: string,
+  last: EpochResult | undefined,
+  { step, steps }: { step: number; steps: number },
+): void {
+  const { bold } = colours(process.stdout);
+  if (quiet) process.stdout.write(`${path}\n`);
+  else if (last)
+    process.stdout.write(`${bold(minusElbo(last.test.bce + last.test.kld))} on the test images. Results: ${path}\n`);
+  else process.stdout.write(`Stopped after ${step} of ${steps} steps. What was learned so far: ${path}\n`);
+}
