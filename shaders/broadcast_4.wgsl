@@ -1,11 +1,7 @@
 enable subgroups;
 
-// Broadcasts for subgroups of 4 lanes: 16 rows of A's column k lie in four fragments of four rows, one row a lane.
+// Broadcasts for subgroups of 4 lanes: a column of 16 rows of A lies in four fragments of four rows, one row a lane.
 const SUBGROUP_SIZE = 4u;
-
-fn load_rows(index: vec4u) -> vec4f {
-  return vec4f(a[index.x], a[index.y], a[index.z], a[index.w]);
-}
 
 // tile += rows (outer product) columns. The lane of a broadcast must be a constant, hence one line a row.
 fn multiply_add(tile: ptr<function, Tile>, rows: vec4f, columns: vec4f) {

@@ -7,6 +7,7 @@
 //   epilogue(row, column, stride, sum)  for each of its rows: four sums, of columns column, column + stride, ...
 //   epilogue_row(row, sum)              the sum over k of A's row, from the threads of the first column of tiles
 //   epilogue_end(thread)                once, last; thread is its index in the whole dispatch
+// A core file gives the bindings a and b, as f32 or vec4f, and the entry point.
 
 struct Params {
   M: u32,
@@ -20,6 +21,4 @@ struct Params {
   scale: f32,       // gemm_bce: 1 / B
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<uniform> params: Params;

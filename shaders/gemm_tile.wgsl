@@ -6,6 +6,9 @@
 override A_ALONG_K: bool = true;
 override B_ALONG_K: bool = true;
 
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+
 const TILE = 32u;
 const DEPTH = 8u;
 const QUADS = TILE / 4u;

@@ -8,6 +8,9 @@ import type { BufferPool, Tensor } from '../gpu/tensor.ts';
  */
 export type GemmFamily = 'tile' | 'subgroup';
 
+/** One kernel of a family. The subgroup family has three: for any problem, and with four-wide loads along k or along N. */
+export type GemmVariant = 'tile' | 'subgroup' | 'subgroup_k4' | 'subgroup_n4';
+
 /** C = op(A) op(B) with A (M, K) B (N, K) for NT, A (M, K) B (K, N) for NN, A (K, M) B (K, N) for TN. */
 export type GemmLayout = 'NT' | 'NN' | 'TN';
 
@@ -41,21 +44,32 @@ export function gemmFamilies(device: Device): GemmFamily[] {
   return min === max && BROADCAST_SIZES.includes(min) ? ['subgroup', 'tile'] : ['tile'];
 }
 
-/** How a family cuts C up: threads of a workgroup, rows and columns of its tile. */
-function tiling(device: Device, family: GemmFamily): { threads: number; rows: number; columns: number } {
+/** The family's kernel for a problem: four-wide loads where the operands allow them. */
+export function gemmVariant(family: GemmFamily, layout: GemmLayout, { N, K }: GemmSize): GemmVariant {
+  if (family === 'tile') return 'tile';
+  if (layout === 'NT') return K % 4 === 0 ? 'subgroup_k4' : 'subgroup';
+  return N % 4 === 0 ? 'subgroup_n4' : 'subgroup';
+}
+
+/** How a variant cuts C up: threads of a workgroup, rows and columns of its tile. */
+function tiling(device: Device, variant: GemmVariant): { threads: number; rows: number; columns: number } {
+  if (variant === 'tile') return { threads: 64, rows: 32, columns: 32 };
   const lanes = device.subgroupSizes.min;
-  return family === 'tile' ? { threads: 64, rows: 32, columns: 32 } : { threads: lanes, rows: 16, columns: 4 * lanes };
+  return { threads: lanes, rows: variant === 'subgroup' ? 16 : 32, columns: 4 * lanes };
 }
 
-function workgroupsOf(device: Device, family: GemmFamily, { M, N }: GemmSize): [number, number, number] {
-  const { rows, columns } = tiling(device, family);
-  return [Math.ceil(N / columns), Math.ceil(M / rows), 1];
+/** Neighbouring workgroups share what is dearer to load again: a row of tiles on a GPU, a column in the subgroup family. */
+function workgroupsOf(device: Device, variant: GemmVariant, { M, N }: GemmSize): [number, number, number] {
+  const { rows, columns } = tiling(device, variant);
+  const [down, across] = [Math.ceil(M / rows), Math.ceil(N / columns)];
+  return variant === 'tile' ? [across, down, 1] : [down, across, 1];
 }
 
-/** The number of threads in the dispatch of a GEMM: so many partial sums the `bce` epilogue writes. */
+/** The number of threads in the dispatch of a forward GEMM: so many partial sums the `bce` epilogue writes. */
 export function gemmThreads(device: Device, size: GemmSize, family: GemmFamily = gemmFamilies(device)[0]!): number {
-  const [x, y] = workgroupsOf(device, family, size);
-  return x * y * tiling(device, family).threads;
+  const variant = gemmVariant(family, 'NT', size);
+  const [x, y] = workgroupsOf(device, variant, size);
+  return x * y * tiling(device, variant).threads;
 }
 
 /** A GEMM of any M, N, K >= 1. Checks sizes; the shapes are the caller's business. */
@@ -78,7 +92,8 @@ export function gemm(pool: BufferPool, operation: GemmOperation): Dispatch {
     NN: { a_row: K, a_k: 1, b_k: N, b_column: 1 },
     TN: { a_row: 1, a_k: M, b_k: N, b_column: 1 },
   }[layout];
-  const core =
+  const variant = gemmVariant(family, layout, operation);
+  const kernel =
     family === 'tile'
       ? createKernel(device, ['gemm.wgsl', 'gemm_tile.wgsl', `gemm_${epilogue}.wgsl`], {
           A_ALONG_K: Number(strides.a_k === 1),
@@ -87,9 +102,10 @@ export function gemm(pool: BufferPool, operation: GemmOperation): Dispatch {
       : createKernel(device, [
           `broadcast_${device.subgroupSizes.min}.wgsl`,
           'gemm.wgsl',
-          'gemm_subgroup.wgsl',
+          'subgroup_tile.wgsl',
+          `gemm_${variant}.wgsl`,
           `gemm_${epilogue}.wgsl`,
         ]);
   const params = { M, N, K, ...strides, activation, scale };
-  return createDispatch(pool, label, core, { a, b, ...tensors }, params, workgroupsOf(device, family, operation));
+  return createDispatch(pool, label, kernel, { a, b, ...tensors }, params, workgroupsOf(device, variant, operation));
 }

@@ -1,0 +1,55 @@
+// gemm, subgroup family: for software adapters, whose subgroups are small and of one size.
+// There a load costs far more than a multiply-add, and a barrier more still. So a workgroup is one subgroup and there is
+// no workgroup memory: a lane loads its share of a column of A's tile and hands it to all lanes by broadcast; each lane
+// owns four columns of C. Rows and columns outside of the matrices load a valid neighbour instead and are not stored.
+// Consecutive workgroups take consecutive rows, so that they find B's columns in the cache.
+// This core is for NT with K a multiple of four: both operands are read four neighbours along k at a time, so that
+// columns that lie a power of two apart cost a quarter of the cache misses.
+// 32 rows by 4 S columns: 512 multiply-adds for 4 + 32 / S loads of a vec4.
+// Needs broadcast_S.wgsl, gemm.wgsl, subgroup_tile.wgsl and an epilogue.
+
+@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+
+@compute @workgroup_size(SUBGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) num_workgroups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let row0 = workgroup_id.x * 32u;
+  let column = workgroup_id.y * 4u * SUBGROUP_SIZE + lane;
+  let quads = params.K / 4u;
+  let low_index = min(row0 + lane + FRAGMENTS, vec4u(params.M - 1u)) * quads;
+  let high_index = min(row0 + 16u + lane + FRAGMENTS, vec4u(params.M - 1u)) * quads;
+  let b_index = min(column + FRAGMENTS, vec4u(params.N - 1u)) * quads;
+
+  var low = Tile();
+  var high = Tile();
+  for (var k = 0u; k < quads; k++) {
+    // Transposed, a matrix's column i belongs to element i of the four along k.
+    let low_rows = transpose(load_quads(low_index + k));
+    let high_rows = transpose(load_quads(high_index + k));
+    let columns = transpose(mat4x4f(b[b_index.x + k], b[b_index.y + k], b[b_index.z + k], b[b_index.w + k]));
+    multiply_add(&low, low_rows[0], columns[0]);
+    multiply_add(&high, high_rows[0], columns[0]);
+    multiply_add(&low, low_rows[1], columns[1]);
+    multiply_add(&high, high_rows[1], columns[1]);
+    multiply_add(&low, low_rows[2], columns[2]);
+    multiply_add(&high, high_rows[2], columns[2]);
+    multiply_add(&low, low_rows[3], columns[3]);
+    multiply_add(&high, high_rows[3], columns[3]);
+  }
+
+  store_tile(&low, row0, column, SUBGROUP_SIZE);
+  store_tile(&high, row0 + 16u, column, SUBGROUP_SIZE);
+  epilogue_end((workgroup_id.y * num_workgroups.x + workgroup_id.x) * SUBGROUP_SIZE + lane);
+}
+
+// The lane's fragments of 16 rows, four along k of each: 16 / S loads.
+fn load_quads(index: vec4u) -> mat4x4f {
+  var quads = mat4x4f(a[index.x], vec4f(), vec4f(), vec4f());
+  if (SUBGROUP_SIZE < 16u) { quads[1] = a[index.y]; }
+  if (SUBGROUP_SIZE < 8u) { quads[2] = a[index.z]; quads[3] = a[index.w]; }
+  return quads;
+}
