@@ -2,14 +2,13 @@
 // There a load costs far more than a multiply-add, and a barrier more still. So a workgroup is one subgroup and there is
 // no workgroup memory: a lane loads its share of a column of A's tile and hands it to all lanes by broadcast; each lane
 // owns four columns of C. Rows and columns outside of the matrices load a valid neighbour instead and are not stored.
-// Consecutive workgroups take consecutive rows, so that they find B's columns in the cache.
 // This core is for NT with K a multiple of four: both operands are read four neighbours along k at a time, so that
 // columns that lie a power of two apart cost a quarter of the cache misses.
 // 32 rows by 4 S columns: 512 multiply-adds for 4 + 32 / S loads of a vec4.
-// Needs broadcast_S.wgsl, gemm.wgsl, subgroup_tile.wgsl and an epilogue.
+// Needs broadcast_S.wgsl, gemm.wgsl, subgroup_tile.wgsl and dense_forward.wgsl.
 
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+alias ElementA = vec4f;
+alias ElementB = vec4f;
 
 @compute @workgroup_size(SUBGROUP_SIZE)
 fn main(
@@ -17,12 +16,13 @@ fn main(
   @builtin(num_workgroups) num_workgroups: vec3u,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let row0 = workgroup_id.x * 32u;
+  let p = problem(workgroup_id.x);
+  let row0 = p.row_tile * 32u;
   let column = workgroup_id.y * 4u * SUBGROUP_SIZE + lane;
-  let quads = params.K / 4u;
-  let low_index = min(row0 + lane + FRAGMENTS, vec4u(params.M - 1u)) * quads;
-  let high_index = min(row0 + 16u + lane + FRAGMENTS, vec4u(params.M - 1u)) * quads;
-  let b_index = min(column + FRAGMENTS, vec4u(params.N - 1u)) * quads;
+  let quads = p.K / 4u;
+  let low_index = min(row0 + lane + FRAGMENTS, vec4u(p.M - 1u)) * quads;
+  let high_index = min(row0 + 16u + lane + FRAGMENTS, vec4u(p.M - 1u)) * quads;
+  let b_index = min(column + FRAGMENTS, vec4u(p.N - 1u)) * quads;
 
   var low = Tile();
   var high = Tile();
@@ -30,7 +30,7 @@ fn main(
     // Transposed, a matrix's column i belongs to element i of the four along k.
     let low_rows = transpose(load_quads(low_index + k));
     let high_rows = transpose(load_quads(high_index + k));
-    let columns = transpose(mat4x4f(b[b_index.x + k], b[b_index.y + k], b[b_index.z + k], b[b_index.w + k]));
+    let columns = transpose(load_columns(p.part, b_index + k));
     multiply_add(&low, low_rows[0], columns[0]);
     multiply_add(&high, high_rows[0], columns[0]);
     multiply_add(&low, low_rows[1], columns[1]);
@@ -41,15 +41,19 @@ fn main(
     multiply_add(&high, high_rows[3], columns[3]);
   }
 
-  store_tile(&low, row0, column, SUBGROUP_SIZE);
-  store_tile(&high, row0 + 16u, column, SUBGROUP_SIZE);
+  store_tile(&low, p, row0, column, SUBGROUP_SIZE);
+  store_tile(&high, p, row0 + 16u, column, SUBGROUP_SIZE);
   epilogue_end((workgroup_id.y * num_workgroups.x + workgroup_id.x) * SUBGROUP_SIZE + lane);
 }
 
 // The lane's fragments of 16 rows, four along k of each: 16 / S loads.
 fn load_quads(index: vec4u) -> mat4x4f {
-  var quads = mat4x4f(a[index.x], vec4f(), vec4f(), vec4f());
-  if (SUBGROUP_SIZE < 16u) { quads[1] = a[index.y]; }
-  if (SUBGROUP_SIZE < 8u) { quads[2] = a[index.z]; quads[3] = a[index.w]; }
+  var quads = mat4x4f(load_a(index.x), vec4f(), vec4f(), vec4f());
+  if (SUBGROUP_SIZE < 16u) { quads[1] = load_a(index.y); }
+  if (SUBGROUP_SIZE < 8u) { quads[2] = load_a(index.z); quads[3] = load_a(index.w); }
   return quads;
+}
+
+fn load_columns(part: u32, index: vec4u) -> mat4x4f {
+  return mat4x4f(load_b(part, index.x), load_b(part, index.y), load_b(part, index.z), load_b(part, index.w));
 }

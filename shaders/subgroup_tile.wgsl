@@ -10,24 +10,24 @@ struct Tile {
 const FRAGMENTS = vec4u(0u, SUBGROUP_SIZE, 2u * SUBGROUP_SIZE, 3u * SUBGROUP_SIZE);
 
 // The epilogue for the 16 rows from row0 on. A loop, so that its code is there once: compilers would spend seconds else.
-fn store_tile(tile: ptr<function, Tile>, row0: u32, column: u32, stride: u32) {
+fn store_tile(tile: ptr<function, Tile>, p: Problem, row0: u32, column: u32, stride: u32) {
   var sums = array<vec4f, 16>(
     (*tile).c0, (*tile).c1, (*tile).c2, (*tile).c3, (*tile).c4, (*tile).c5, (*tile).c6, (*tile).c7,
     (*tile).c8, (*tile).c9, (*tile).c10, (*tile).c11, (*tile).c12, (*tile).c13, (*tile).c14, (*tile).c15,
   );
-  let rows = min(16u, max(params.M, row0) - row0);
+  let rows = min(16u, max(p.M, row0) - row0);
   for (var row = 0u; row < rows; row++) {
-    epilogue(row0 + row, column, stride, sums[row]);
+    epilogue(p.part, row0 + row, column, stride, sums[row]);
   }
 }
 
 // sums holds the lane's fragments of the row sums of 16 rows.
-fn store_row_sums(sums: vec4f, row0: u32, lane: u32) {
+fn store_row_sums(sums: vec4f, p: Problem, row0: u32, lane: u32) {
   var fragments = sums;
   for (var i = 0u; i < 16u / SUBGROUP_SIZE; i++) {
     let row = row0 + i * SUBGROUP_SIZE + lane;
-    if (row < params.M) {
-      epilogue_row(row, fragments[i]);
+    if (row < p.M) {
+      epilogue_row(p.part, row, fragments[i]);
     }
   }
 }

@@ -3,6 +3,7 @@ import { BufferPool, download, upload } from '../gpu/tensor.ts';
 import {
   type Activation,
   bceTerms,
+  denseBackward,
   denseBackwardInput,
   denseBackwardWeight,
   denseForward,
@@ -95,21 +96,47 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
     ...requires,
     run: (device) =>
       runKernels(title('denseBackwardInput'), device, (pool) => {
-        const dinp = pool.tensor('dinp', [B, C]);
-        const masked = pool.tensor('dinp (ReLU)', [B, C]);
         const tensors = {
           dout: pool.tensor('dout', [B, OC], { data: dout() }),
           weight: pool.tensor('weight', [OC, C], { data: weight() }),
+          inp: pool.tensor('inp', [B, C], { data: inp() }),
         };
-        const activations = pool.tensor('inp', [B, C], { data: inp() });
+        const plain = pool.tensor('dinp', [B, C]);
+        const masked = pool.tensor('dinp (ReLU)', [B, C]);
         return {
           dispatches: [
-            denseBackwardInput(pool, { ...tensors, dinp }, { family }),
-            denseBackwardInput(pool, { ...tensors, inp: activations, dinp: masked }, { family }),
+            denseBackwardInput(pool, { ...tensors, dinp: plain }, { family }),
+            denseBackwardInput(pool, { ...tensors, dinp: masked }, { relu: true, family }),
           ],
           outputs: [
-            [dinp, reference.denseBackwardInput(dout(), weight(), B, C, OC)],
+            [plain, reference.denseBackwardInput(dout(), weight(), B, C, OC)],
             [masked, reference.denseBackwardInput(dout(), weight(), B, C, OC, inp())],
+          ],
+        };
+      }),
+  };
+
+  const backward: Check = {
+    name: title('denseBackward'),
+    op: 'denseBackward',
+    ...requires,
+    run: (device) =>
+      runKernels(title('denseBackward'), device, (pool) => {
+        const expected = reference.denseBackwardWeight(dout(), inp(), B, C, OC);
+        const tensors = {
+          dout: pool.tensor('dout', [B, OC], { data: dout() }),
+          inp: pool.tensor('inp', [B, C], { data: inp() }),
+          weight: pool.tensor('weight', [OC, C], { data: weight() }),
+          dweight: pool.tensor('dweight', [OC, C]),
+          dbias: pool.tensor('dbias', [OC]),
+          dinp: pool.tensor('dinp', [B, C]),
+        };
+        return {
+          dispatches: [denseBackward(pool, tensors, { relu: true, family })],
+          outputs: [
+            [tensors.dweight, expected.dweight],
+            [tensors.dbias, expected.dbias],
+            [tensors.dinp, reference.denseBackwardInput(dout(), weight(), B, C, OC, inp())],
           ],
         };
       }),
@@ -149,7 +176,7 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
       }
     },
   };
-  return [forward, backwardWeight, backwardInput, bce];
+  return [forward, backwardWeight, backwardInput, backward, bce];
 }
 
 export function denseChecks(): Check[] {

@@ -1,6 +1,6 @@
-import type { Dispatch } from '../gpu/kernel.ts';
-import { type BufferPool, elementCount, type Tensor } from '../gpu/tensor.ts';
-import { type GemmFamily, gemm, gemmThreads } from './gemm.ts';
+import { createDispatch, type Dispatch } from '../gpu/kernel.ts';
+import type { BufferPool, Tensor } from '../gpu/tensor.ts';
+import { type GemmFamily, gemmKernel, gemmTiling, gemmVariant } from './gemm.ts';
 import { expectShape } from './shape.ts';
 
 // B rows of the batch, C columns of the input, OC columns of the output. Weights are (OC, C), as in torch.nn.Linear.
@@ -24,31 +24,24 @@ const TRANSPOSED = 'weights are (out, in): transpose it';
 export function denseForward(
   pool: BufferPool,
   tensors: { inp: Tensor; weight: Tensor; bias: Tensor; out: Tensor },
-  options: Options & { activation?: Activation } = {},
+  { label = 'dense forward', activation = 'none', family }: Options & { activation?: Activation } = {},
 ): Dispatch {
   const { inp, weight, bias, out } = tensors;
   const [B, C, OC] = [inp.shape[0]!, inp.shape[1]!, out.shape[1]!];
   expectShape('denseForward', 'out', out, { B, OC });
   expectShape('denseForward', 'weight', weight, { OC, C }, TRANSPOSED);
   expectShape('denseForward', 'bias', bias, { OC });
-  return gemm(pool, {
-    label: options.label ?? 'dense forward',
-    layout: 'NT',
-    M: B,
-    N: OC,
-    K: C,
-    a: inp,
-    b: weight,
-    epilogue: 'bias',
-    tensors: { bias, out },
-    activation: ACTIVATION_CODES[options.activation ?? 'none'],
-    family: options.family,
-  });
+  const variant = gemmVariant(pool.device, 'NT', { N: OC, K: C }, family);
+  const { rows, columns } = gemmTiling(pool.device, variant);
+  const kernel = gemmKernel(pool.device, variant, ['dense_forward.wgsl', 'dense_bias.wgsl']);
+  const params = { B, C, OC, activation: ACTIVATION_CODES[activation], scale: 1 };
+  return createDispatch(pool, label, kernel, tensors, params, [Math.ceil(B / rows), Math.ceil(OC / columns), 1]);
 }
 
-/** How many partial sums `denseSigmoidBce` writes for `rows` rows, `pixels` columns and `inputs` inputs. */
-export function bceTerms(pool: BufferPool, rows: number, inputs: number, pixels: number, family?: GemmFamily): number {
-  return gemmThreads(pool.device, { M: rows, N: pixels, K: inputs }, family);
+/** How many partial sums `denseSigmoidBce` writes for B rows, C inputs and D pixels: one per thread of its dispatch. */
+export function bceTerms({ device }: BufferPool, B: number, C: number, D: number, family?: GemmFamily): number {
+  const { threads, rows, columns } = gemmTiling(device, gemmVariant(device, 'NT', { N: D, K: C }, family));
+  return Math.ceil(B / rows) * Math.ceil(D / columns) * threads;
 }
 
 /**
@@ -61,7 +54,7 @@ export function bceTerms(pool: BufferPool, rows: number, inputs: number, pixels:
 export function denseSigmoidBce(
   pool: BufferPool,
   tensors: { inp: Tensor; weight: Tensor; bias: Tensor; x: Tensor; dlogits: Tensor; bce: Tensor },
-  options: Options = {},
+  { label = 'dense sigmoid-BCE', family }: Options = {},
 ): Dispatch {
   const { inp, weight, bias, x, dlogits, bce } = tensors;
   const [B, C, D] = [inp.shape[0]!, inp.shape[1]!, x.shape[1]!];
@@ -69,20 +62,60 @@ export function denseSigmoidBce(
   expectShape('denseSigmoidBce', 'weight', weight, { D, C }, TRANSPOSED);
   expectShape('denseSigmoidBce', 'bias', bias, { D });
   expectShape('denseSigmoidBce', 'dlogits', dlogits, { B, D });
-  expectShape('denseSigmoidBce', 'bce', bce, { terms: bceTerms(pool, B, C, D, options.family) });
-  return gemm(pool, {
-    label: options.label ?? 'dense sigmoid-BCE',
-    layout: 'NT',
-    M: B,
-    N: D,
-    K: C,
-    a: inp,
-    b: weight,
-    epilogue: 'bce',
-    tensors: { bias, x, dlogits, bce },
-    scale: 1 / B,
-    family: options.family,
-  });
+  expectShape('denseSigmoidBce', 'bce', bce, { terms: bceTerms(pool, B, C, D, family) });
+  const variant = gemmVariant(pool.device, 'NT', { N: D, K: C }, family);
+  const { rows, columns } = gemmTiling(pool.device, variant);
+  const kernel = gemmKernel(pool.device, variant, ['dense_forward.wgsl', 'dense_bce.wgsl']);
+  const params = { B, C, OC: D, activation: 0, scale: 1 / B };
+  return createDispatch(pool, label, kernel, tensors, params, [Math.ceil(B / rows), Math.ceil(D / columns), 1]);
+}
+
+/** Which gradients of a layer are made: of its parameters, of its input, or of both in one dispatch. */
+type Parts = { weight: boolean; input: boolean; relu?: boolean };
+
+/** `dout` (B, OC), `inp` (B, C): both halves are products of `dout` with a matrix of C columns, so they share a tiling. */
+function denseBackwardParts(
+  pool: BufferPool,
+  tensors: { dout: Tensor; inp: Tensor } & Record<string, Tensor>,
+  { weight, input, relu = false }: Parts,
+  { label = 'dense backward', family }: Options,
+): Dispatch {
+  const { dout, inp } = tensors;
+  const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, inp.shape[1]!];
+  const variant = gemmVariant(pool.device, weight ? 'TN' : 'NN', { N: C, K: weight ? B : OC }, family);
+  const { rows, columns } = gemmTiling(pool.device, variant);
+  const kernel = gemmKernel(pool.device, variant, [
+    'dense_backward_common.wgsl',
+    ...(weight ? ['dense_backward_weight.wgsl'] : []),
+    ...(input ? ['dense_backward_input.wgsl'] : []),
+    weight && input ? 'dense_backward.wgsl' : `dense_backward_${weight ? 'weight' : 'input'}_only.wgsl`,
+  ]);
+  const weightTiles = weight ? Math.ceil(OC / rows) : 0;
+  const inputTiles = input ? Math.ceil(B / rows) : 0;
+  const params = { B, C, OC, weight_tiles: weightTiles, relu: Number(relu) };
+  return createDispatch(pool, label, kernel, tensors, params, [weightTiles + inputTiles, Math.ceil(C / columns), 1]);
+}
+
+function expectWeightShapes(
+  operation: string,
+  tensors: { dout: Tensor; inp: Tensor; dweight: Tensor; dbias: Tensor },
+): void {
+  const { dout, inp, dweight, dbias } = tensors;
+  const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, inp.shape[1]!];
+  expectShape(operation, 'inp', inp, { B, C });
+  expectShape(operation, 'dweight', dweight, { OC, C }, TRANSPOSED);
+  expectShape(operation, 'dbias', dbias, { OC });
+}
+
+function expectInputShapes(
+  operation: string,
+  tensors: { dout: Tensor; inp: Tensor; weight: Tensor; dinp: Tensor },
+): void {
+  const { dout, inp, weight, dinp } = tensors;
+  const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, dinp.shape[1]!];
+  expectShape(operation, 'dinp', dinp, { B, C });
+  expectShape(operation, 'inp', inp, { B, C });
+  expectShape(operation, 'weight', weight, { OC, C }, TRANSPOSED);
 }
 
 /**
@@ -95,55 +128,35 @@ export function denseBackwardWeight(
   tensors: { dout: Tensor; inp: Tensor; dweight: Tensor; dbias: Tensor },
   options: Options = {},
 ): Dispatch {
-  const { dout, inp, dweight, dbias } = tensors;
-  const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, inp.shape[1]!];
-  expectShape('denseBackwardWeight', 'inp', inp, { B, C });
-  expectShape('denseBackwardWeight', 'dweight', dweight, { OC, C }, TRANSPOSED);
-  expectShape('denseBackwardWeight', 'dbias', dbias, { OC });
-  return gemm(pool, {
-    label: options.label ?? 'dense backward weight',
-    layout: 'TN',
-    M: OC,
-    N: C,
-    K: B,
-    a: dout,
-    b: inp,
-    epilogue: 'gradient',
-    tensors: { dweight, dbias },
-    family: options.family,
-  });
+  expectWeightShapes('denseBackwardWeight', tensors);
+  return denseBackwardParts(pool, tensors, { weight: true, input: false }, options);
 }
 
 /**
- * Input gradient: dinp = dout weight, and where `inp` is given, 0 where inp (the output of a ReLU) is not positive.
+ * Input gradient: dinp = dout weight, and with `relu`, 0 where inp (then the output of a ReLU) is not positive.
  * `dout` (B, OC), `weight` (OC, C), `inp` and `dinp` (B, C). Overwrites `dinp`.
  * @throws RangeError if a shape does not fit
  */
 export function denseBackwardInput(
   pool: BufferPool,
-  tensors: { dout: Tensor; weight: Tensor; inp?: Tensor; dinp: Tensor },
-  options: Options = {},
+  tensors: { dout: Tensor; weight: Tensor; inp: Tensor; dinp: Tensor },
+  { relu = false, ...options }: Options & { relu?: boolean } = {},
 ): Dispatch {
-  const { dout, weight, inp, dinp } = tensors;
-  const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, dinp.shape[1]!];
-  expectShape('denseBackwardInput', 'dinp', dinp, { B, C });
-  expectShape('denseBackwardInput', 'weight', weight, { OC, C }, TRANSPOSED);
-  if (inp) expectShape('denseBackwardInput', 'inp', inp, { B, C });
-  return gemm(pool, {
-    label: options.label ?? 'dense backward input',
-    layout: 'NN',
-    M: B,
-    N: C,
-    K: OC,
-    a: dout,
-    b: weight,
-    epilogue: inp ? 'relu_mask' : 'store',
-    tensors: inp ? { inp, dinp } : { out: dinp },
-    family: options.family,
-  });
+  expectInputShapes('denseBackwardInput', tensors);
+  return denseBackwardParts(pool, tensors, { weight: false, input: true, relu }, options);
 }
 
-/** Floating-point operations of a dense layer's product, counting a multiply-add as two. */
-export function denseFlops(weight: Tensor, rows: number): number {
-  return 2 * rows * elementCount(weight.shape);
+/**
+ * `denseBackwardWeight` and `denseBackwardInput` in one dispatch: one barrier less, and a GPU has more to do at once.
+ * `dout` (B, OC), `inp` (B, C), `weight` (OC, C), `dweight` (OC, C), `dbias` (OC), `dinp` (B, C). Overwrites the last three.
+ * @throws RangeError if a shape does not fit
+ */
+export function denseBackward(
+  pool: BufferPool,
+  tensors: { dout: Tensor; inp: Tensor; weight: Tensor; dweight: Tensor; dbias: Tensor; dinp: Tensor },
+  { relu = false, ...options }: Options & { relu?: boolean } = {},
+): Dispatch {
+  expectWeightShapes('denseBackward', tensors);
+  expectInputShapes('denseBackward', tensors);
+  return denseBackwardParts(pool, tensors, { weight: true, input: true, relu }, options);
 }

@@ -2,7 +2,7 @@ import type { Dispatch } from '../gpu/kernel.ts';
 import type { Schedule } from '../gpu/schedule.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import { ADAM_DEFAULTS, adam } from '../kernels/adam.ts';
-import { bceTerms, denseBackwardInput, denseBackwardWeight, denseSigmoidBce } from '../kernels/dense.ts';
+import { bceTerms, denseBackward, denseBackwardWeight, denseSigmoidBce } from '../kernels/dense.ts';
 import { finishStep } from '../kernels/finish-step.ts';
 import { gather, type PackedImages } from '../kernels/gather.ts';
 import type { GemmFamily } from '../kernels/gemm.ts';
@@ -114,29 +114,24 @@ export function planTraining(
   const intermediates = [x, ...hidden, heads, z, kld, ...decoded, bce, dlogits];
   const dispatches = [...forward.dispatches];
 
-  /** Backward through a stack of layers; returns the gradient of `inp`, or nothing where no one needs it. */
-  const backward = (
-    layers: LayerTensors[],
-    dlayers: LayerTensors[],
-    inputs: Tensor[],
-    dout: Tensor,
-    first: 'input gradient' | 'stop',
-  ): Tensor => {
+  /** Backward through a stack of layers, whose inputs are given; returns the gradient of the first one's input. */
+  const backward = (layers: LayerTensors[], dlayers: LayerTensors[], inputs: Tensor[], dout: Tensor): Tensor => {
     let gradient = dout;
     for (let i = layers.length - 1; i >= 0; i--) {
       const { layer, weight } = layers[i]!;
-      const inp = inputs[i]!;
       const { weight: dweight, bias: dbias } = dlayers[i]!;
+      const inp = inputs[i]!;
       const label = `${layer.name} backward`;
-      dispatches.push(
-        denseBackwardWeight(pool, { dout: gradient, inp, dweight, dbias }, { label: `${label} weight`, family }),
-      );
-      if (i === 0 && first === 'stop') break;
+      if (inp === x) {
+        // No one needs the gradient of the images.
+        dispatches.push(denseBackwardWeight(pool, { dout: gradient, inp, dweight, dbias }, { label, family }));
+        break;
+      }
       const dinp = pool.tensor(`d${inp.label}`, inp.shape);
-      // Every layer's input but z and x is the output of a ReLU.
-      const masked = inp === z ? {} : { inp };
+      // Every other input but z is the output of a ReLU.
+      const relu = inp !== z;
       dispatches.push(
-        denseBackwardInput(pool, { dout: gradient, weight, ...masked, dinp }, { label: `${label} input`, family }),
+        denseBackward(pool, { dout: gradient, inp, weight, dweight, dbias, dinp }, { label, relu, family }),
       );
       intermediates.push(dinp);
       gradient = dinp;
@@ -144,17 +139,11 @@ export function planTraining(
     return gradient;
   };
 
-  const dz = backward(network.decoder, gradients.decoder, [z, ...decoded], dlogits, 'input gradient');
+  const dz = backward(network.decoder, gradients.decoder, [z, ...decoded], dlogits);
   const dheads = pool.tensor(`d${heads.label}`, heads.shape);
   intermediates.push(dheads);
   dispatches.push(reparameterizeBackward(pool, { heads, state, dz, dheads }, noise, beta));
-  backward(
-    [...network.encoder, network.heads],
-    [...gradients.encoder, gradients.heads],
-    [x, ...hidden],
-    dheads,
-    'stop',
-  );
+  backward([...network.encoder, network.heads], [...gradients.encoder, gradients.heads], [x, ...hidden], dheads);
 
   dispatches.push(
     finishStep(pool, { bce, kld, state, losses }, { batch, count: images.count }),

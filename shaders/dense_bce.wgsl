@@ -1,4 +1,4 @@
-// Epilogue of the last layer: logits l = sum + bias, against the pixels x in [0, 1], never stored:
+// Epilogue of dense_forward.wgsl for the last layer: logits l = sum + bias, against the pixels x in [0, 1], never stored:
 //   bce  = max(l, 0) - l x + log(1 + exp(-|l|))      (the stable form of -x log s(l) - (1 - x) log(1 - s(l)))
 //   dlogits = (sigmoid(l) - x) / B
 // x and dlogits (B, D); bce: one partial sum per thread of the dispatch.
@@ -9,11 +9,11 @@
 
 var<private> thread_bce: f32 = 0.0;
 
-fn epilogue(row: u32, column: u32, stride: u32, sum: vec4f) {
+fn epilogue(part: u32, row: u32, column: u32, stride: u32, sum: vec4f) {
   let columns = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride);
-  let inside = columns < vec4u(params.N);
-  let last = min(columns, vec4u(params.N - 1u));
-  let at = row * params.N + last;
+  let inside = columns < vec4u(params.OC);
+  let last = min(columns, vec4u(params.OC - 1u));
+  let at = row * params.OC + last;
   let logits = sum + vec4f(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
   let target_x = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
   let e = exp(-abs(logits));
@@ -25,8 +25,6 @@ fn epilogue(row: u32, column: u32, stride: u32, sum: vec4f) {
   if (inside.z) { dlogits[at.z] = gradient.z; }
   if (inside.w) { dlogits[at.w] = gradient.w; }
 }
-
-fn epilogue_row(row: u32, sum: f32) {}
 
 fn epilogue_end(thread: u32) {
   bce[thread] = thread_bce;

@@ -1,23 +1,21 @@
-// Epilogue of the forward pass: out = activation(sum + bias), activation none, ReLU or sigmoid.
+// Epilogue of dense_forward.wgsl: out = activation(sum + bias), activation none, ReLU or sigmoid.
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-fn epilogue(row: u32, column: u32, stride: u32, sum: vec4f) {
+fn epilogue(part: u32, row: u32, column: u32, stride: u32, sum: vec4f) {
   let columns = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride);
-  let last = min(columns, vec4u(params.N - 1u));
+  let last = min(columns, vec4u(params.OC - 1u));
   var value = sum + vec4f(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
   switch (params.activation) {
     case 1u: { value = select(value, vec4f(), value < vec4f()); }  // not max(): that would hide a NaN
     case 2u: { value = 1.0 / (1.0 + exp(-value)); }
     default: {}
   }
-  let at = row * params.N + columns;
-  if (columns.x < params.N) { out[at.x] = value.x; }
-  if (columns.y < params.N) { out[at.y] = value.y; }
-  if (columns.z < params.N) { out[at.z] = value.z; }
-  if (columns.w < params.N) { out[at.w] = value.w; }
+  let at = row * params.OC + columns;
+  if (columns.x < params.OC) { out[at.x] = value.x; }
+  if (columns.y < params.OC) { out[at.y] = value.y; }
+  if (columns.z < params.OC) { out[at.z] = value.z; }
+  if (columns.w < params.OC) { out[at.w] = value.w; }
 }
-
-fn epilogue_row(row: u32, sum: f32) {}
 
 fn epilogue_end(thread: u32) {}

@@ -1,0 +1,15 @@
+// dense layer, backward: dweight = dout^T inp, layout TN, and dbias, the sum of dout over the batch, which is A's row sum.
+
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dbias: array<f32>;
+
+fn weight_problem(row_tile: u32, part: u32) -> Problem {
+  return Problem(params.OC, params.C, params.B, 1u, params.OC, params.C, 1u, row_tile, part);
+}
+
+fn store_dweight(at: u32, stride: u32, sum: vec4f, inside: vec4<bool>) {
+  if (inside.x) { dweight[at] = sum.x; }
+  if (inside.y) { dweight[at + stride] = sum.y; }
+  if (inside.z) { dweight[at + 2u * stride] = sum.z; }
+  if (inside.w) { dweight[at + 3u * stride] = sum.w; }
+}

@@ -1,0 +1,19 @@
+// dense layer, backward, of the first layer, whose input needs no gradient.
+// Needs gemm.wgsl, a core, dense_backward_common.wgsl and dense_backward_weight.wgsl.
+
+fn problem(row_tile: u32) -> Problem {
+  return weight_problem(row_tile, 0u);
+}
+
+fn load_b(part: u32, index: u32) -> ElementB {
+  return inp[index];
+}
+
+fn epilogue(part: u32, row: u32, column: u32, stride: u32, sum: vec4f) {
+  let inside = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride) < vec4u(params.C);
+  store_dweight(row * params.C + column, stride, sum, inside);
+}
+
+fn epilogue_row(part: u32, row: u32, sum: f32) {
+  dbias[row] = sum;
+}
