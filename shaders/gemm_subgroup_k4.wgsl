@@ -27,18 +27,10 @@ fn main(
   var low = Tile();
   var high = Tile();
   for (var k = 0u; k < quads; k++) {
-    // Transposed, a matrix's column i belongs to element i of the four along k.
-    let low_rows = transpose(load_quads(low_index + k));
-    let high_rows = transpose(load_quads(high_index + k));
+    // Transposed, a matrix's column i is B's row k + i.
     let columns = transpose(load_columns(p.part, b_index + k));
-    multiply_add(&low, low_rows[0], columns[0]);
-    multiply_add(&high, high_rows[0], columns[0]);
-    multiply_add(&low, low_rows[1], columns[1]);
-    multiply_add(&high, high_rows[1], columns[1]);
-    multiply_add(&low, low_rows[2], columns[2]);
-    multiply_add(&high, high_rows[2], columns[2]);
-    multiply_add(&low, low_rows[3], columns[3]);
-    multiply_add(&high, high_rows[3], columns[3]);
+    multiply_add_4(&low, load_quads(low_index + k), columns);
+    multiply_add_4(&high, load_quads(high_index + k), columns);
   }
 
   store_tile(&low, p, row0, column, SUBGROUP_SIZE);

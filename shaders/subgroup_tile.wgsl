@@ -31,3 +31,7 @@ fn store_row_sums(sums: vec4f, p: Problem, row0: u32, lane: u32) {
     }
   }
 }
+
+fn weighted_sum(columns: mat4x4f, weights: vec4f) -> vec4f {
+  return weights.x * columns[0] + weights.y * columns[1] + weights.z * columns[2] + weights.w * columns[3];
+}
