@@ -16,9 +16,9 @@ export default defineConfig({
   // A software adapter uses every core by itself; two workers keep two cores busy while one of them compiles.
   workers: 2,
   // SwiftShader takes seconds to compile a large pipeline, and the machine may be shared.
-  timeout: 3 * MINUTE_MS,
+  timeout: 6 * MINUTE_MS,
   // A run that hangs still ends with a report.
-  globalTimeout: 15 * MINUTE_MS,
+  globalTimeout: 30 * MINUTE_MS,
   retries: 0,
   forbidOnly: process.env.CI !== undefined,
   reporter: [
