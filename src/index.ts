@@ -7,16 +7,18 @@ import { type OpenAdapterOptions, openAdapter } from '#host';
 import type { DataSet } from './data/dataset.ts';
 import { type Device, openDevice } from './gpu/device.ts';
 import type { VaeConfig } from './vae/config.ts';
-import { Vae } from './vae/vae.ts';
+import { type CreateOptions, Vae } from './vae/vae.ts';
 
 export { loadMnist, NoAdapterError } from '#host';
 export { DataError, type DataSet, type ImageSet, takeFirst } from './data/dataset.ts';
 export { type Device, DeviceLimitError, DeviceLostError, GpuError } from './gpu/device.ts';
+export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
 export { ConfigError, type VaeConfig } from './vae/config.ts';
 export type { Losses } from './vae/losses.ts';
 export { NonFiniteError } from './vae/non-finite.ts';
-export type { NamedTensor } from './vae/safetensors.ts';
-export type { EpochResult, Progress, TrainOptions, Vae } from './vae/vae.ts';
+export { RepeatedDeviceLossError } from './vae/recovery.ts';
+export { type NamedTensor, SafetensorsError } from './vae/safetensors.ts';
+export type { CreateOptions, EpochResult, Progress, Snapshot, SnapshotReason, TrainOptions, Vae } from './vae/vae.ts';
 
 /**
  * Opens the best adapter (a GPU, then the system's lavapipe, then the SwiftShader that npm brings) and a device on it.
@@ -38,9 +40,15 @@ export async function createDevice(options: OpenAdapterOptions = {}): Promise<De
  * A VAE for images of the data set's size, on the device, ready to train. Settings that are left out have the defaults
  * of `VaeConfig`: 784-512-256-2 for MNIST, batch 128, 20 epochs, Adam with learning rate 1e-3, seed 0.
  *
- * @throws ConfigError for a setting that cannot be used
+ * @param options where to go on or begin, and where to go when the device is lost
+ * @throws ConfigError for a setting that cannot be used, or that contradicts `options.snapshot`
  * @throws DeviceLimitError if a tensor does not fit the device
  */
-export function createVae(device: Device, data: DataSet, config: Partial<VaeConfig> = {}): Promise<Vae> {
-  return Vae.create(device, data, config);
+export function createVae(
+  device: Device,
+  data: DataSet,
+  config: Partial<VaeConfig> = {},
+  options: CreateOptions = {},
+): Promise<Vae> {
+  return Vae.create(device, data, config, options);
 }

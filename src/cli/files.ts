@@ -7,9 +7,14 @@ import { UsageError } from './errors.ts';
  * Writes a file so that a crash leaves the old one, the new one, or none, never a part: a temporary file in the same
  * folder, fsync, rename, fsync of the folder.
  *
+ * @param beforeRename - called when the new file is safe on the disk and the old one is still in its place.
  * @throws the file system's error; no temporary file stays behind.
  */
-export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: Uint8Array | string,
+  beforeRename?: () => Promise<void>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
     const file = await open(temporary, 'wx');
@@ -19,12 +24,20 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
     } finally {
       await file.close();
     }
+    await beforeRename?.();
     await rename(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => {});
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Deletes what processes that were killed while they wrote have left behind. Only for a folder that nobody else writes to. */
+export async function removeTemporaryFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (/^\.(.+\.\d+\.tmp|lock\.[0-9a-f-]{36})$/.test(name)) await unlink(join(folder, name));
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -77,6 +90,8 @@ const REASONS: Record<string, string> = {
   ENOTDIR: 'it is a file or lies under one',
   EEXIST: 'it is a file',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+  EFBIG: 'the disk is full, or files may not be that large',
   ENAMETOOLONG: 'the name is too long',
   ENOENT: 'nothing can be created there',
 };

@@ -1,8 +1,11 @@
 /** The folder of a training run: config.json, metrics.csv, model.safetensors, pictures. */
-import { appendFile, mkdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { EpochResult } from '../vae/vae.ts';
-import { cannotWrite, writeFileAtomic } from './files.ts';
+import { CHECKPOINT, PREVIOUS_CHECKPOINT, writeCheckpointFile } from './checkpoint-file.ts';
+import { UsageError } from './errors.ts';
+import { cannotWrite, removeTemporaryFiles, writeFileAtomic } from './files.ts';
+import { LOCK_FILE, lockRunFolder } from './run-lock.ts';
 
 const METRICS = 'metrics.csv';
 const METRICS_HEADER = 'epoch,step,train_loss,train_bce,train_kl,test_loss,test_bce,test_kl,seconds\n';
@@ -15,41 +18,59 @@ export interface RunFolder {
   write(name: string, content: Uint8Array | string): Promise<void>;
   /** Replaces config.json. */
   writeConfig(config: object): Promise<void>;
-  /** Appends an epoch to metrics.csv; losses in nats per image. */
-  appendMetrics(result: EpochResult): Promise<void>;
+  /** Replaces metrics.csv: a row for every epoch, losses in nats per image. */
+  writeMetrics(results: readonly EpochResult[]): Promise<void>;
+  /** Replaces checkpoint.safetensors; what was there becomes checkpoint.previous.safetensors. */
+  writeCheckpoint(bytes: Uint8Array): Promise<void>;
+  /** Lets other processes write to the folder. */
+  unlock(): Promise<void>;
   /** Takes the folder and all that was written away again, and any parent folder that was made for it. */
   remove(): Promise<void>;
 }
 
 /**
- * Makes the folder with config.json and a metrics.csv that has only its header.
+ * Makes the folder, or goes on with one that there is, and claims it for this process.
  *
- * @param path - a new or empty folder, checked before with `checkOutputFolder`.
- * @throws Error if it cannot be written; then nothing is left of it.
+ * @param path - a new or empty folder, checked before with `checkOutputFolder`; when `resumed`, that of an earlier run.
+ * @throws UsageError if another process writes to it
+ * @throws Error if it cannot be written; then nothing new is left of it.
  */
-export async function createRunFolder(path: string, config: object): Promise<RunFolder> {
+export async function openRunFolder(path: string, resumed: boolean): Promise<RunFolder> {
   const written = new Set<string>();
-  let firstMade: string | undefined;
+  const failed = (error: unknown): Error =>
+    error instanceof UsageError ? error : cannotWrite(path, error as NodeJS.ErrnoException);
   const write = async (name: string, content: Uint8Array | string) => {
     try {
       await writeFileAtomic(join(path, name), content);
       written.add(name);
     } catch (error) {
-      throw cannotWrite(path, error as NodeJS.ErrnoException);
+      throw failed(error);
     }
   };
+  let firstMade: string | undefined;
+  let unlock: () => Promise<void>;
+  try {
+    firstMade = await mkdir(resolve(path), { recursive: true });
+    unlock = await lockRunFolder(path);
+  } catch (error) {
+    throw failed(error);
+  }
   const folder: RunFolder = {
     path,
     write,
     writeConfig: (value) => write(CONFIG, `${JSON.stringify(value, undefined, 2)}\n`),
-    async appendMetrics(result) {
+    writeMetrics: (results) => write(METRICS, METRICS_HEADER + results.map(metricsRow).join('')),
+    async writeCheckpoint(bytes) {
       try {
-        await appendFile(join(path, METRICS), metricsRow(result));
+        await writeCheckpointFile(path, bytes);
+        for (const name of [CHECKPOINT, PREVIOUS_CHECKPOINT]) written.add(name);
       } catch (error) {
-        throw cannotWrite(path, error as NodeJS.ErrnoException);
+        throw failed(error);
       }
     },
+    unlock,
     async remove() {
+      await unlock();
       for (const name of written) await rm(join(path, name), { force: true });
       if (firstMade === undefined) return;
       // Only empty folders go, so whatever somebody else put there stays.
@@ -66,16 +87,14 @@ export async function createRunFolder(path: string, config: object): Promise<Run
     },
   };
   try {
-    firstMade = await mkdir(resolve(path), { recursive: true });
-  } catch (error) {
-    throw cannotWrite(path, error as NodeJS.ErrnoException);
-  }
-  try {
-    await folder.writeConfig(config);
-    await write(METRICS, METRICS_HEADER);
+    if (resumed) await removeTemporaryFiles(path);
+    // Between the check and the lock another process may have begun, and even ended.
+    else if ((await readdir(path)).some((name) => name !== LOCK_FILE)) {
+      throw new UsageError(`--out ${path} is not empty, expected a new or empty folder: name another one`);
+    }
   } catch (error) {
     await folder.remove();
-    throw error;
+    throw failed(error);
   }
   return folder;
 }

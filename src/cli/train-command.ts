@@ -5,6 +5,14 @@ import { nonNegativeNumber, option, positiveInteger, positiveNumber, seed, text,
 /** What `webgpu-vae train` was asked for. */
 export interface TrainSettings {
   config: VaeConfig;
+  /** The part of `config` that was on the command line and is no default. */
+  given: Partial<VaeConfig>;
+  /** A checkpoint or a run folder to go on with. */
+  resume: string | undefined;
+  /** A model's file to begin with. */
+  init: string | undefined;
+  /** Minutes between checkpoints within an epoch. */
+  checkpointEvery: number;
   /** Folder of IDX files; the embedded MNIST without it. */
   data: string | undefined;
   /** The first N training images; all without it. */
@@ -17,6 +25,9 @@ export interface TrainSettings {
 }
 
 interface TrainOptions {
+  resume?: string;
+  init?: string;
+  checkpointEvery: number;
   data?: string;
   hidden: number[];
   latent: number;
@@ -56,15 +67,34 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
       option('--seed <n>', 'seed of the initial weights, the order of the images and the noise', seed, { value: 0 }),
     )
     .addOption(option('--train-size <n>', 'train on the first n images only (default: all)', positiveInteger))
+    .addOption(
+      option(
+        '--resume <path>',
+        'go on with a checkpoint or a run folder; only --epochs may differ from its settings (default: begin a new run)',
+        text,
+      ),
+    )
+    .addOption(option('--init <file>', 'begin with the weights of a safetensors file (default: random weights)', text))
+    .addOption(
+      option('--checkpoint-every <minutes>', 'minutes between checkpoints within an epoch', positiveNumber, {
+        value: 5,
+      }),
+    )
     .addOption(option('--out <dir>', 'folder for the results, new or empty (default: runs/<date-time>)', text))
     .addOption(
       option('--adapter <name>', 'part of the name of the adapter to use (default: the fastest; see doctor)', text),
     )
     .option('--quiet', 'print nothing but errors and the folder of the results (default: off)')
-    .action(async (options: TrainOptions) => {
+    .action(async (options: TrainOptions, command: Command) => {
       const { hidden, latent, batch, epochs, lr: learningRate, beta } = options;
+      const config = { hidden, latent, batch, epochs, learningRate, beta, seed: options.seed };
+      const isGiven = (key: string) => command.getOptionValueSource(key === 'learningRate' ? 'lr' : key) === 'cli';
       await run({
-        config: { hidden, latent, batch, epochs, learningRate, beta, seed: options.seed },
+        config,
+        given: Object.fromEntries(Object.entries(config).filter(([key]) => isGiven(key))),
+        resume: options.resume,
+        init: options.init,
+        checkpointEvery: options.checkpointEvery,
         data: options.data,
         trainSize: options.trainSize,
         out: options.out,

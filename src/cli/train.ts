@@ -1,18 +1,24 @@
 /** `webgpu-vae train`: from settings to a folder of results. */
 import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
+import { writeCheckpoint } from '../vae/checkpoint.ts';
 import { writeSafetensors } from '../vae/safetensors.ts';
-import type { EpochResult, Vae } from '../vae/vae.ts';
+import type { EpochResult, Snapshot, Vae } from '../vae/vae.ts';
 import { adapterLine, fasterAdapter } from './describe.ts';
 import { UsageError } from './errors.ts';
 import { checkOutputFolder } from './files.ts';
 import { colours, dateTime, minusElbo, thousands } from './format.ts';
 import { createReporter, type Reporter } from './progress.ts';
-import { createRunFolder, type RunFolder } from './run-folder.ts';
+import { otherAdapter, readBeginning, toUsage } from './resume.ts';
+import { openRunFolder, type RunFolder } from './run-folder.ts';
 import { type StopWatch, watchForStop } from './stop.ts';
 import type { TrainSettings } from './train-command.ts';
+
+const MINUTE_MS = 60_000;
+/** What may have to be done again after the device was lost; checkpoints on disk are rarer. */
+const SNAPSHOT_EVERY_MS = 10_000;
 
 /** What a run is made of, once everything that can be wrong before it has been found right. */
 interface Run {
@@ -27,29 +33,44 @@ interface Run {
 
 /**
  * Trains a model and writes the run's folder. Nothing is made before the data, the adapter and the model are known to be
- * good; a run that fails before its first epoch is done takes its folder away again.
+ * good; a run that fails before anything was learned takes its folder away again.
  *
  * @returns 0, or 128 + n if it was stopped by signal n, after writing what was learned so far.
  * @throws UsageError, DataError, NoAdapterError, DeviceLimitError, NonFiniteError, DeviceLostError, or Error for files.
  */
-export async function train(settings: TrainSettings): Promise<number> {
-  const reporter = createReporter(settings.quiet);
+export async function train(given: TrainSettings): Promise<number> {
+  const reporter = createReporter(given.quiet);
   const stop = watchForStop((reason) => {
     reporter.line(`${reason}: stopping after the steps in flight; once more to stop at once.`);
   });
   let device: Device | undefined;
   let vae: Vae | undefined;
+  let folder: RunFolder | undefined;
   try {
-    const out = settings.out ?? (await unusedRunFolder());
-    await checkOutputFolder(out);
+    const { settings, options, folder: resumedFolder, lines } = await readBeginning(given);
+    const out = resumedFolder ?? settings.out ?? (await unusedRunFolder());
+    if (resumedFolder === undefined) await checkOutputFolder(out);
     const data = await loadData(settings);
-    device = await createDevice(settings.adapter === undefined ? {} : { adapter: settings.adapter });
-    reporter.line(`Adapter: ${adapterLine(device.info)}. ${fasterAdapter(device.info)}`.trim());
+    const open = async (): Promise<Device> => {
+      device?.dispose();
+      device = await createDevice(settings.adapter === undefined ? {} : { adapter: settings.adapter });
+      return device;
+    };
+    const { info } = await open();
+    reporter.line(`Adapter: ${adapterLine(info)}. ${fasterAdapter(info)}`.trim());
     reporter.line(dataLine(data));
-    vae = await createVae(device, data, settings.config);
+    vae = await createVae(device!, data, options.snapshot ? settings.given : settings.config, {
+      ...options,
+      reopen: open,
+      onRecover: ({ loss, step, device: { info: other } }) =>
+        reporter.line(`${loss.message}: rebuilt on ${adapterLine(other)}, going on after step ${step}.`),
+    }).catch((error) => {
+      throw options.snapshot || options.parameters ? toUsage(error) : error;
+    });
     reporter.line(modelLine(vae));
+    for (const line of [...lines, ...otherAdapter(options, info)]) reporter.line(line);
+    folder = await openRunFolder(out, resumedFolder !== undefined);
     const config = describeRun(settings, out, data, vae);
-    const folder = await createRunFolder(out, config);
     stop.hold();
     return await runTraining({ settings, data, vae, folder, reporter, stop, config });
   } finally {
@@ -57,39 +78,58 @@ export async function train(settings: TrainSettings): Promise<number> {
     stop.dispose();
     vae?.dispose();
     device?.dispose();
+    await folder?.unlock();
   }
 }
 
 async function runTraining({ settings, data, vae, folder, reporter, stop, config }: Run): Promise<number> {
-  const results: EpochResult[] = [];
-  const source = { vae, data, folder, results };
-  let modelWritten = false;
+  const source = { vae, data, folder, results: [...vae.history] };
+  const begun = vae.step;
+  let writtenAt = performance.now();
+  let writtenStep = -1;
+  const keep = async (snapshot: Snapshot) => {
+    await folder.writeCheckpoint(writeCheckpoint(snapshot));
+    writtenAt = performance.now();
+    writtenStep = snapshot.step;
+  };
   try {
+    await folder.writeConfig(config);
+    await folder.writeMetrics(vae.history);
+    // From here on the run can be resumed, however early it ends.
+    if (begun === 0) await keep(vae.lastSnapshot);
     const { finished, step } = await vae.train({
       signal: stop.signal,
       onProgress: reporter.progress,
       onEpoch: async (result) => {
-        results.push(result);
-        await folder.appendMetrics(result);
-        reporter.epoch(result, settings.config.epochs);
+        source.results = [...vae.history];
+        await folder.writeMetrics(vae.history);
+        reporter.epoch(result, vae.config.epochs);
         const { writeEpochFigures } = await import('./figures.ts');
         await writeEpochFigures(source);
+      },
+      snapshotEveryMs: Math.min(SNAPSHOT_EVERY_MS, settings.checkpointEvery * MINUTE_MS),
+      onSnapshot: async (snapshot, reason) => {
+        const isDue = performance.now() - writtenAt >= settings.checkpointEvery * MINUTE_MS;
+        if (reason !== 'time' || isDue) await keep(snapshot);
       },
     });
     reporter.stop();
     await folder.write('model.safetensors', await modelFile(vae, data));
-    modelWritten = true;
     reporter.line('The model is written; drawing the last pictures.');
     const { writeFinalFigures } = await import('./figures.ts');
     await writeFinalFigures(source);
     await folder.writeConfig({ ...config, status: finished ? 'finished' : 'stopped', stepsDone: step });
-    printEnd(settings, folder.path, finished ? results.at(-1) : undefined, { step, steps: vae.steps });
+    printEnd(settings, folder.path, finished ? source.results.at(-1) : undefined, { step, steps: vae.steps });
     return finished ? 0 : (stop.exitCode ?? 0);
   } catch (error) {
-    // With neither an epoch nor a model, the folder holds nothing that the command line does not say.
-    const nothing = results.length === 0 && !modelWritten;
-    const tidied = nothing ? folder.remove() : folder.writeConfig({ ...config, status: 'failed', stepsDone: vae.step });
-    await tidied.catch(() => {}); // what went wrong first is what is told
+    const { lastSnapshot } = vae;
+    if (lastSnapshot.step === 0) {
+      // Nothing was learned: there is nothing in the folder that the command line does not say.
+      await folder.remove();
+    } else {
+      if (lastSnapshot.step > writtenStep && lastSnapshot.step > begun) await keep(lastSnapshot).catch(() => undefined);
+      await folder.writeConfig({ ...config, status: 'failed', stepsDone: lastSnapshot.step }).catch(() => undefined);
+    }
     throw error;
   }
 }
@@ -130,7 +170,7 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
   return {
     status: 'running',
     ...settings.config,
-    data: settings.data ?? data.name,
+    data: settings.data === undefined ? data.name : resolve(settings.data),
     trainSize: data.train.count,
     testSize: data.test.count,
     rows: data.train.rows,
@@ -181,5 +221,8 @@ function printEnd(
   if (quiet) process.stdout.write(`${path}\n`);
   else if (last)
     process.stdout.write(`${bold(minusElbo(last.test.bce + last.test.kld))} on the test images. Results: ${path}\n`);
-  else process.stdout.write(`Stopped after ${step} of ${steps} steps. What was learned so far: ${path}\n`);
+  else
+    process.stdout.write(
+      `Stopped after ${step} of ${steps} steps; --resume ${path} goes on. What was learned so far: ${path}\n`,
+    );
 }

@@ -45,12 +45,17 @@ export interface DeviceHost {
    * event loop on a whole core. In a page it returns at once: there waiting is free, and a hidden tab's timers are slow.
    */
   idle(ms: number): Promise<void>;
+  /** Where the GPU's memory is the computer's: what was free when the adapter was opened. No cap without it. */
+  memoryBytes?: number | undefined;
   /**
    * Lets go of the GPU instance. Call it once, after every device from this adapter is destroyed: in Node an instance that
    * is collected while something on the GPU still lives ends the process. Calling it again does nothing.
    */
   dispose(): void;
 }
+
+/** How long a loss may take to be announced after the first thing that it broke. */
+const LOSS_GRACE_MS = 100;
 
 const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
 
@@ -75,6 +80,7 @@ export class Device {
   readonly kernels = new Map<string, Kernel>();
   #allocatedBytes = 0;
   #lost: DeviceLostError | undefined;
+  #disposed = false;
   #host: DeviceHost;
 
   constructor(
@@ -115,6 +121,31 @@ export class Device {
     if (this.#lost) throw this.#lost;
   }
 
+  /** Whether the device is gone, for whatever reason. */
+  get lost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** Whether `dispose()` was called: the device is gone because its owner wanted it so. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /**
+   * The reason of an error that the GPU gave: the loss of the device if it is lost, else the error itself. What a loss
+   * breaks may fail before the loss is announced, so this waits a moment for that.
+   */
+  async reasonOf(error: unknown): Promise<unknown> {
+    if (error instanceof DeviceLostError) return error;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const grace = new Promise((resolve) => {
+      timer = setTimeout(resolve, LOSS_GRACE_MS);
+    });
+    await Promise.race([this.handle.lost, grace]);
+    clearTimeout(timer);
+    return this.#lost ?? error;
+  }
+
   /**
    * Creates a buffer after comparing its size with the device's limits.
    * @throws DeviceLimitError naming the tensor, its size and the limit.
@@ -126,6 +157,13 @@ export class Device {
     if (!(sizeBytes <= limit)) {
       const what = `createBuffer: ${label} needs ${formatBytes(sizeBytes)}, the adapter allows ${formatBytes(limit)} per buffer`;
       throw new DeviceLimitError(`${what}: use a smaller model, batch or data set`);
+    }
+    const { memoryBytes = Number.POSITIVE_INFINITY } = this.#host;
+    if (this.#allocatedBytes + sizeBytes > memoryBytes) {
+      const sum = `${formatBytes(sizeBytes)} on top of ${formatBytes(this.#allocatedBytes)}`;
+      throw new DeviceLimitError(
+        `createBuffer: ${label} needs ${sum}, the computer had ${formatBytes(memoryBytes)} of free memory: use a smaller model, batch or data set`,
+      );
     }
     const buffer = this.handle.createBuffer({ label, size: sizeBytes, usage });
     this.#allocatedBytes += sizeBytes;
@@ -152,7 +190,10 @@ export class Device {
     } catch (error) {
       failure = error;
     }
-    const [memory, validation] = await Promise.all([this.handle.popErrorScope(), this.handle.popErrorScope()]);
+    const scopes = Promise.all([this.handle.popErrorScope(), this.handle.popErrorScope()]);
+    const [memory, validation] = await scopes.catch(async (error) => {
+      throw await this.reasonOf(failure ?? error);
+    });
     if (failure !== undefined) throw failure;
     if (memory) throw new GpuError(`${what}: the GPU is out of memory: ${memory.message}`);
     if (validation) throw new GpuError(`${what}: ${await this.#explain(validation.message)}`);
@@ -160,6 +201,7 @@ export class Device {
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.#lost ??= new DeviceLostError('the GPU device was disposed');
     this.kernels.clear();
     this.handle.destroy();

@@ -112,8 +112,7 @@ async function downloadBytes(device: Device, tensor: Tensor): Promise<ArrayBuffe
     await staging.mapAsync(GPUMapMode.READ);
     return staging.getMappedRange().slice(0);
   } catch (error) {
-    device.assertAlive();
-    throw error;
+    throw await device.reasonOf(error);
   } finally {
     device.destroyBuffer(staging);
   }

@@ -84,7 +84,10 @@ export async function openInstance(dawn: Dawn, options: InstanceOptions): Promis
   const dispose = () => void live.delete(gpu);
   try {
     const adapter = await request(gpu, options.environment);
-    if (adapter) return { adapter, info: describeAdapter(adapter, backendName(), options.source), idle, dispose };
+    if (adapter) {
+      const info = describeAdapter(adapter, backendName(), options.source);
+      return { adapter, info, idle, memoryBytes: info.software ? process.availableMemory() : undefined, dispose };
+    }
   } catch (error) {
     dispose();
     throw new NoAdapterError(

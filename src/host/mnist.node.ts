@@ -40,12 +40,16 @@ async function listFolder(folder: string): Promise<Set<string>> {
   }
 }
 
-async function unpack(packed: Uint8Array, path: string): Promise<Uint8Array> {
+/**
+ * Unpacks a gzip file in memory, and stops as soon as it grows past a limit.
+ * @throws DataError when it is no complete gzip file or larger than `maxBytes` unpacked
+ */
+export async function unpack(packed: Uint8Array, path: string, maxBytes = MAX_FILE_BYTES): Promise<Uint8Array> {
   try {
-    return await unzip(packed, { maxOutputLength: MAX_FILE_BYTES });
+    return await unzip(packed, { maxOutputLength: maxBytes });
   } catch (error) {
     const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-    const got = tooLarge ? `more than ${MAX_FILE_BYTES} bytes` : `"${reason(error)}"`;
+    const got = tooLarge ? `more than ${maxBytes} bytes` : `"${reason(error)}"`;
     throw new DataError(`unpack ${path}: expected a complete gzip file, got ${got}: get the file again`, {
       cause: error,
     });

@@ -4,6 +4,7 @@ import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
 import { packState } from '../kernels/finish-step.ts';
 import { packImages } from '../kernels/gather.ts';
 import { NOISE_STREAMS } from '../kernels/reparameterize.ts';
+import type { Model } from './inference.ts';
 import { type Losses, LossMean } from './losses.ts';
 import type { ParameterTable } from './parameters.ts';
 import { LOSS_CAPACITY, type LossPlan, planEvaluation } from './plan.ts';
@@ -77,5 +78,26 @@ export class Evaluator {
   dispose(): void {
     for (const { replay } of this.#parts) replay.dispose();
     this.#pool.dispose();
+  }
+}
+
+/**
+ * Mean losses over images that are looked at once.
+ * @throws RangeError if they have another size than the model's
+ */
+export async function evaluateOnce(
+  { device, table, param, imageSize, seed }: Model & { seed: number },
+  set: ImageSet,
+  beta: number,
+  budgetMs: number,
+): Promise<Losses> {
+  if (set.rows * set.columns !== imageSize) {
+    throw new RangeError(`evaluate: images have ${set.rows * set.columns} pixels, expected ${imageSize}`);
+  }
+  const evaluator = await device.checked('evaluate', () => new Evaluator(device, table, param, set, seed));
+  try {
+    return await evaluator.run(beta, budgetMs);
+  } finally {
+    evaluator.dispose();
   }
 }

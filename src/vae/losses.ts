@@ -1,3 +1,4 @@
+import { epochOf, type StepSizes } from './epochs.ts';
 import type { StepLoss } from './replay.ts';
 
 /** In nats per image; loss = bce + beta kld. */
@@ -7,26 +8,73 @@ export interface Losses {
   kld: number;
 }
 
+/** What a mean of losses is made of: sums in f64, and how much they weigh. */
+export interface LossSums {
+  bce: number;
+  kld: number;
+  weight: number;
+}
+
 /** A running mean of losses, in f64. */
 export class LossMean {
   readonly beta: number;
-  #bce = 0;
-  #kld = 0;
-  #weight = 0;
+  #sums: LossSums;
 
-  constructor(beta: number) {
+  /** @param sums those of an earlier mean, to go on with it */
+  constructor(beta: number, sums: LossSums = { bce: 0, kld: 0, weight: 0 }) {
     this.beta = beta;
+    this.#sums = { ...sums };
+  }
+
+  get sums(): LossSums {
+    return { ...this.#sums };
   }
 
   add({ bce, kld }: StepLoss, weight = 1): void {
-    this.#bce += bce * weight;
-    this.#kld += kld * weight;
-    this.#weight += weight;
+    this.#sums.bce += bce * weight;
+    this.#sums.kld += kld * weight;
+    this.#sums.weight += weight;
   }
 
   mean(): Losses {
-    const bce = this.#bce / this.#weight;
-    const kld = this.#kld / this.#weight;
+    const { weight } = this.#sums;
+    const bce = this.#sums.bce / weight;
+    const kld = this.#sums.kld / weight;
     return { loss: bce + this.beta * kld, bce, kld };
+  }
+}
+
+const NO_SUMS: LossSums = { bce: 0, kld: 0, weight: 0 };
+
+/** The mean over the steps of one epoch; begins anew with the first step of the next. */
+export class EpochMean {
+  readonly beta: number;
+  readonly sizes: StepSizes;
+  #epoch: number;
+  #mean: LossMean;
+
+  /** @param sums over the steps so far of the epoch that comes after `step` steps */
+  constructor(beta: number, sizes: StepSizes, step = 0, sums = NO_SUMS) {
+    this.beta = beta;
+    this.sizes = sizes;
+    this.#epoch = epochOf(step, sizes);
+    this.#mean = new LossMean(beta, sums);
+  }
+
+  /** @param step its number, from 0 */
+  add(step: number, loss: StepLoss): void {
+    const epoch = epochOf(step, this.sizes);
+    if (epoch !== this.#epoch) this.#mean = new LossMean(this.beta);
+    this.#epoch = epoch;
+    this.#mean.add(loss);
+  }
+
+  mean(): Losses {
+    return this.#mean.mean();
+  }
+
+  /** Over the steps of the epoch that is not finished after `step` steps, the last that was added. */
+  sumsAfter(step: number): LossSums {
+    return this.#epoch === epochOf(step, this.sizes) ? this.#mean.sums : NO_SUMS;
   }
 }

@@ -10,18 +10,19 @@ export interface BadValue {
   value: number;
 }
 
-/** A loss is NaN or infinite. The model's parameters are those before that step. */
+/** A number of the training is NaN or infinite. After a training step's loss, the parameters are those before that step. */
 export class NonFiniteError extends Error {
   override name = 'NonFiniteError';
   /** From 1. */
   readonly step: number;
   readonly bad: BadValue | undefined;
 
-  constructor(step: number, bad: BadValue | undefined) {
+  /** @param what is not finite, with its step */
+  constructor(step: number, bad: BadValue | undefined, what: string) {
     const where = bad
       ? `first in ${bad.tensor}, element ${bad.index} is ${bad.value}`
-      : 'its terms are finite, their sum is not';
-    super(`train: the loss of step ${step} is not finite: ${where}: try a smaller learning rate or beta`);
+      : 'though every parameter and every result of the last step is';
+    super(`train: ${what} is not finite: ${where}: try a smaller learning rate or beta`);
     this.step = step;
     this.bad = bad;
   }

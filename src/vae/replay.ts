@@ -127,8 +127,7 @@ export class Replay {
     try {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
-      this.device.assertAlive();
-      throw error;
+      throw await this.device.reasonOf(error);
     }
     const bytes = staging.getMappedRange();
     const ring = new Float32Array(bytes, 0, LOSS_CAPACITY * 2);

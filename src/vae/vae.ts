@@ -1,145 +1,150 @@
 import type { DataSet, ImageSet } from '../data/dataset.ts';
-import type { Device } from '../gpu/device.ts';
-import { runSchedule } from '../gpu/schedule.ts';
-import { BufferPool, download, type Tensor, upload } from '../gpu/tensor.ts';
-import { packState, type StepState } from '../kernels/finish-step.ts';
-import { packImages } from '../kernels/gather.ts';
-import type { GemmFamily } from '../kernels/gemm.ts';
-import { NOISE_STREAMS, type Noise } from '../kernels/reparameterize.ts';
+import { type Device, DeviceLostError } from '../gpu/device.ts';
+import { type DispatchTime, profileSchedule } from '../gpu/profiler.ts';
+import { download, downloadU32, upload } from '../gpu/tensor.ts';
+import { packState, type StepState, unpackState } from '../kernels/finish-step.ts';
 import { parseConfig, type VaeConfig } from './config.ts';
-import { Evaluator } from './evaluator.ts';
-import { type Losses, LossMean } from './losses.ts';
+import { buildModel, type DeviceModel, loadSnapshot } from './device-model.ts';
+import { epochEnd, epochOf, type StepSizes } from './epochs.ts';
+import { evaluateOnce } from './evaluator.ts';
+import { decodeLatents, encodeImages, type Model } from './inference.ts';
+import { EpochMean, type Losses, LossMean } from './losses.ts';
 import { firstNonFinite, NonFiniteError } from './non-finite.ts';
-import {
-  flattenParameters,
-  initialParameters,
-  nameParameters,
-  type ParameterTable,
-  parameterTable,
-} from './parameters.ts';
-import { type LossPlan, type ModelTensors, planDecode, planEncode, planTraining } from './plan.ts';
+import { type CreateOptions, progressOf, type TrainOptions, type VaeInternals } from './options.ts';
+import { nameParameters, type ParameterTable, parameterTable } from './parameters.ts';
 import { normalNumbers } from './random.ts';
-import { Replay } from './replay.ts';
+import { type Recoverable, Recovery } from './recovery.ts';
+import type { StepLoss } from './replay.ts';
 import type { NamedTensor } from './safetensors.ts';
+import {
+  checkSameData,
+  type DataIdentity,
+  type EpochResult,
+  identifyData,
+  initialSnapshot,
+  readState,
+  resumedConfig,
+  type Snapshot,
+} from './snapshot.ts';
 
-export interface Progress {
-  /** The epoch being trained, from 1. */
-  epoch: number;
-  epochs: number;
-  /** Steps done. */
-  step: number;
-  steps: number;
-  /** Means over the chunk of steps just done. */
-  train: Losses;
-  stepsPerSecond: number;
-  secondsLeft: number;
-}
-
-export interface EpochResult {
-  /** The epoch just done, from 1. */
-  epoch: number;
-  step: number;
-  /** Means over the epoch's steps. */
-  train: Losses;
-  /** Over the whole test set, one z ~ q(z|x) per image, the same noise every time. */
-  test: Losses;
-  /** Since `train()` began. */
-  seconds: number;
-}
-
-export interface TrainOptions {
-  /** Called after every chunk of steps. */
-  onProgress?: (progress: Progress) => void;
-  /** Called after every epoch, when the test set has been evaluated; training waits for it. */
-  onEpoch?: (result: EpochResult) => void | Promise<void>;
-  /** Stops training after the chunks in flight. */
-  signal?: AbortSignal;
-}
-
-/** For replaying a run that was begun elsewhere, and for tests. */
-export interface VaeInternals {
-  /** Instead of the seeded initialization. */
-  parameters?: NamedTensor[];
-  /** Instead of the seeded noise: ε (steps, B, L). */
-  eps?: Float32Array;
-  /** False: images in their own order. */
-  shuffle?: boolean;
-  family?: GemmFamily;
-  /** How long a submission should take, in ms. */
-  chunkMs?: number;
-}
+export type { CreateOptions, Progress, SnapshotReason, TrainOptions, VaeInternals } from './options.ts';
+export type { EpochResult, Snapshot } from './snapshot.ts';
 
 const DEFAULT_CHUNK_MS = 60;
-/** Images per submission of `encode` and `decode`. */
-const INFERENCE_BATCH = 500;
+const DEFAULT_SNAPSHOT_MS = 10_000;
+
+/** A caller of `snapshot()` that waits for the training to reach a point where one can be taken. */
+interface SnapshotRequest {
+  resolve: (snapshot: Snapshot) => void;
+  reject: (error: unknown) => void;
+}
 
 /**
  * A variational autoencoder on the GPU: parameters, optimizer state, the training step, and ways to look at it.
  * Owns its buffers (`dispose()` frees them); the device is the caller's.
  */
 export class Vae {
-  readonly device: Device;
   readonly config: VaeConfig;
   readonly table: ParameterTable;
   /** D, pixels of an image. */
   readonly imageSize: number;
   /** Steps of the whole training: epochs N / B, rounded up. */
   readonly steps: number;
+  #device: Device;
   #data: DataSet;
-  #pool: BufferPool;
-  #model!: ModelTensors;
-  #plan!: LossPlan;
-  #replay!: Replay;
-  #evaluator!: Evaluator;
+  #identity: DataIdentity;
+  #options: VaeInternals;
+  /** Replaced by a recovery. */
+  #on!: DeviceModel;
   #step = 0;
-  #chunkMs: number;
+  #mean: EpochMean;
+  #history: EpochResult[] = [];
+  /** An epoch that is done, but `onEpoch` and `onSnapshot` have not returned yet. */
+  #unreported: EpochResult | undefined;
+  #seconds = 0;
+  #last: Snapshot | undefined;
+  #training = false;
+  /** Between two points at which step, sums and history belong together. */
+  #stepping = false;
+  #requests: SnapshotRequest[] = [];
+  #recovery: Recovery;
 
-  private constructor(device: Device, data: DataSet, config: VaeConfig, chunkMs: number) {
+  private constructor(device: Device, data: DataSet, config: Partial<VaeConfig>, options: VaeInternals) {
     const { count, rows, columns } = data.train;
-    this.device = device;
-    this.config = config;
+    const { snapshot } = options;
+    this.config = parseConfig(snapshot ? resumedConfig(snapshot, config) : config);
     this.imageSize = rows * columns;
-    this.table = parameterTable(config, this.imageSize);
-    this.steps = Math.ceil((config.epochs * count) / config.batch);
+    this.table = parameterTable(this.config, this.imageSize);
+    this.steps = Math.ceil((this.config.epochs * count) / this.config.batch);
+    this.#device = device;
     this.#data = data;
-    this.#pool = new BufferPool(device);
-    this.#chunkMs = chunkMs;
+    this.#identity = identifyData(data);
+    if (snapshot) checkSameData(snapshot, this.#identity);
+    this.#options = options;
+    this.#mean = new EpochMean(this.config.beta, this.#sizes);
+    this.#last = snapshot;
+    this.#seconds = snapshot?.seconds ?? 0;
+    const model: Recoverable = {
+      device: () => this.#device,
+      release: () => this.dispose(),
+      rebuildOn: (other, loss) => this.#rebuildOn(other, loss),
+    };
+    this.#recovery = new Recovery(model, options.reopen);
   }
 
   /**
    * Builds the model and its training step, and uploads the images.
-   * @throws ConfigError for a setting that cannot be used
+   * @throws ConfigError for a setting that cannot be used, or that contradicts `options.snapshot`
    * @throws DeviceLimitError if a tensor does not fit the device: nothing is left allocated then
+   * @throws RangeError if `options.parameters` or the snapshot's are not of this model
    */
   static async create(
     device: Device,
     data: DataSet,
     config: Partial<VaeConfig> = {},
-    internals: VaeInternals = {},
+    options: VaeInternals | CreateOptions = {},
   ): Promise<Vae> {
-    const vae = new Vae(device, data, parseConfig(config), internals.chunkMs ?? DEFAULT_CHUNK_MS);
-    try {
-      await device.checked('build the model', () => vae.#build(internals));
-    } catch (error) {
-      vae.dispose();
-      throw error;
-    }
+    const vae = new Vae(device, data, config, options);
+    await vae.#rebuild();
     return vae;
   }
 
-  #build({ parameters, eps, shuffle = true, family }: VaeInternals): void {
-    const { seed, batch, latent } = this.config;
-    const flat = (label: string): Tensor => this.#pool.tensor(label, [this.table.length]);
-    this.#model = { param: flat('parameters'), grad: flat('gradients'), m: flat('Adam m'), v: flat('Adam v') };
-    const images = packImages(this.#pool, 'training images', this.#data.train.images, this.imageSize);
-    const noise: Noise = eps
-      ? this.#pool.tensor('eps', [eps.length / (batch * latent), batch, latent], { data: eps })
-      : { seed, stream: NOISE_STREAMS.train };
-    this.#plan = planTraining(this.#pool, this.table, this.#model, images, this.config, { noise, shuffle, family });
-    this.#replay = new Replay(this.device, this.#plan);
-    this.#evaluator = new Evaluator(this.device, this.table, this.#model.param, this.#data.test, seed);
-    const initial = parameters ?? initialParameters(this.table, seed);
-    upload(this.device, this.#model.param, flattenParameters(this.table, initial));
+  async #rebuildOn(device: Device, loss: Error): Promise<void> {
+    this.#device = device;
+    await this.#rebuild();
+    this.#options.onRecover?.({ loss, step: this.#step, device });
+  }
+
+  /** Makes everything on the device anew and puts the last snapshot there. */
+  async #rebuild(): Promise<void> {
+    try {
+      await this.#device.checked('build the model', () => this.#build());
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  #build(): void {
+    this.#on = buildModel(this.#device, this.table, this.#data, this.config, this.#options);
+    // Only now, when the device is known to hold the model, are its numbers made here.
+    const from = this.#last ?? initialSnapshot(this.table, this.#identify(), this.#options.parameters);
+    loadSnapshot(this.#device, this.table, this.#on, from, this.#data.train.count);
+    this.#step = from.step;
+    this.#mean = new EpochMean(this.config.beta, this.#sizes, from.step, from.sums);
+    this.#history = from.history;
+    this.#last = { ...from, ...this.#identify() };
+  }
+
+  #identify(): Pick<Snapshot, 'config' | 'data' | 'adapter' | 'kernels'> {
+    const { name, backend } = this.#device.info;
+    const kernels = [...new Set(this.#on.plan.schedule.map(({ pipeline }) => pipeline.label))].sort();
+    return { config: this.config, data: this.#identity, adapter: { name, backend }, kernels };
+  }
+
+  /** Where the model lives now; another one after a recovery. */
+  get device(): Device {
+    return this.#device;
   }
 
   /** Steps done. */
@@ -147,171 +152,230 @@ export class Vae {
     return this.#step;
   }
 
+  /** Every finished epoch, the first one first. */
+  get history(): readonly EpochResult[] {
+    return this.#history;
+  }
+
+  /** What a recovery would go on from; every value in it is finite. */
+  get lastSnapshot(): Snapshot {
+    return this.#last!;
+  }
+
   /** Dispatches of one training step. */
   get dispatchesPerStep(): number {
-    return this.#plan.schedule.length;
+    return this.#on.plan.schedule.length;
+  }
+
+  get #sizes(): StepSizes {
+    return { count: this.#data.train.count, batch: this.config.batch };
   }
 
   /**
    * Trains until `config.epochs` are done, or `signal` says stop; called again, it goes on.
    * @throws NonFiniteError when a loss is not finite; the parameters are those before that step
-   * @throws DeviceLostError when the GPU went away
+   * @throws DeviceLostError when the GPU went away and there is no `reopen`, RepeatedDeviceLossError when it did too often
    */
-  async train({ onProgress, onEpoch, signal }: TrainOptions = {}): Promise<{ finished: boolean; step: number }> {
+  async train(options: TrainOptions = {}): Promise<{ finished: boolean; step: number }> {
+    if (this.#training) throw new Error('train: this model is being trained already: wait for that to end');
+    this.#training = true;
+    const before = this.#seconds;
     const start = performance.now();
-    const { count } = this.#data.train;
-    const { batch, epochs, beta } = this.config;
-    while (this.#step < this.steps && !signal?.aborted) {
-      const epoch = this.#epochOf(this.#step);
-      const end = Math.ceil((epoch * count) / batch);
-      const mean = new LossMean(beta);
-      await this.advance(end - this.#step, {
-        ...(signal ? { signal } : {}),
-        onChunk: (losses, msPerStep) => {
-          const chunk = new LossMean(beta);
-          for (const loss of losses) {
-            chunk.add(loss);
-            mean.add(loss);
-          }
-          const secondsLeft = ((this.steps - this.#step) * msPerStep) / 1000;
-          const stepsPerSecond = 1000 / msPerStep;
-          onProgress?.({
-            epoch,
-            epochs,
-            step: this.#step,
-            steps: this.steps,
-            train: chunk.mean(),
-            stepsPerSecond,
-            secondsLeft,
-          });
-        },
-      });
-      if (this.#step < end) break;
-      const test = await this.evaluate();
-      const seconds = (performance.now() - start) / 1000;
-      await onEpoch?.({ epoch, step: this.#step, train: mean.mean(), test, seconds });
+    const countSeconds = (): number => {
+      this.#seconds = before + (performance.now() - start) / 1000;
+      return this.#seconds;
+    };
+    try {
+      await this.#recovery.during(() => this.#train(options, countSeconds));
+      return { finished: this.#step >= this.steps, step: this.#step };
+    } catch (error) {
+      for (const { reject } of this.#requests.splice(0)) reject(error);
+      throw error;
+    } finally {
+      this.#training = false;
     }
-    return { finished: this.#step >= this.steps, step: this.#step };
   }
 
-  /** The epoch, from 1, whose end comes next after `step` steps. */
-  #epochOf(step: number): number {
-    const { count } = this.#data.train;
-    const { batch } = this.config;
-    let epoch = Math.max(1, Math.floor((step * batch) / count));
-    while (Math.ceil((epoch * count) / batch) <= step) epoch++;
-    return epoch;
+  async #train(options: TrainOptions, countSeconds: () => number): Promise<void> {
+    const { onEpoch, onSnapshot, signal } = options;
+    const keep = onSnapshot !== undefined || this.#options.reopen !== undefined;
+    for (;;) {
+      if (this.#unreported) {
+        await onEpoch?.(this.#unreported);
+        if (keep) await onSnapshot?.(this.lastSnapshot, 'epoch');
+        this.#unreported = undefined;
+      }
+      if (this.#step >= this.steps || signal?.aborted) return;
+
+      const epoch = epochOf(this.#step, this.#sizes);
+      const end = epochEnd(epoch, this.#sizes);
+      this.#stepping = true;
+      let result: EpochResult | undefined;
+      try {
+        await this.#trainUntil(end, epoch, keep, options);
+        countSeconds();
+        if (this.#step === end) result = await this.#finishEpoch(epoch, countSeconds);
+        if (keep || this.#requests.length > 0) this.#last = await this.#capture();
+      } finally {
+        this.#stepping = false;
+      }
+      for (const { resolve } of this.#requests.splice(0)) resolve(this.lastSnapshot);
+      // From here on a recovery goes on after this epoch.
+      this.#unreported = result;
+      if (keep && !result) await onSnapshot?.(this.lastSnapshot, signal?.aborted ? 'stop' : 'time');
+    }
+  }
+
+  /** Steps up to `end`, or until a snapshot is due or wanted, or training shall stop. */
+  async #trainUntil(
+    end: number,
+    epoch: number,
+    keep: boolean,
+    { onProgress, signal, snapshotEveryMs = DEFAULT_SNAPSHOT_MS }: TrainOptions,
+  ): Promise<void> {
+    const due = keep ? performance.now() + snapshotEveryMs : Number.POSITIVE_INFINITY;
+    const { beta, epochs } = this.config;
+    await this.#advance(end - this.#step, (losses, msPerStep) => {
+      const chunk = new LossMean(beta);
+      for (const loss of losses) chunk.add(loss);
+      onProgress?.(progressOf(epoch, epochs, this.#step, this.steps, chunk.mean(), msPerStep));
+      return !signal?.aborted && performance.now() < due && this.#requests.length === 0;
+    });
+  }
+
+  async #finishEpoch(epoch: number, countSeconds: () => number): Promise<EpochResult> {
+    const train = this.#mean.mean();
+    const test = await this.#on.evaluator.run(this.config.beta, this.#chunkMs);
+    if (!Number.isFinite(test.loss)) throw await this.#nonFinite('the test loss after step', this.#step);
+    const result = { epoch, step: this.#step, train, test, seconds: countSeconds() };
+    this.#history = [...this.#history, result];
+    return result;
   }
 
   /**
    * Does `steps` training steps, whatever `config.epochs` says.
-   * @throws NonFiniteError, DeviceLostError as `train` does
+   * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError as `train` does
    */
   async advance(
     steps: number,
-    options: {
-      onChunk?: (losses: { bce: number; kld: number }[], msPerStep: number) => void;
-      signal?: AbortSignal;
-    } = {},
+    options: { onChunk?: (losses: StepLoss[], msPerStep: number) => void; signal?: AbortSignal } = {},
   ): Promise<void> {
+    const target = this.#step + steps;
+    await this.#recovery.during(() =>
+      this.#advance(target - this.#step, (losses, msPerStep) => {
+        options.onChunk?.(losses, msPerStep);
+        return !options.signal?.aborted;
+      }),
+    );
+  }
+
+  /** @param onChunk returning false stops after what is in flight */
+  async #advance(steps: number, onChunk: (losses: StepLoss[], msPerStep: number) => boolean): Promise<void> {
+    const replay = this.#on.replay;
     let halted: StepState | undefined;
-    await this.#replay.run(this.#step, steps, {
+    await replay.run(this.#step, steps, {
       budgetMs: this.#chunkMs,
       onChunk: ({ losses, state, msPerStep }) => {
+        // What was mapped just before the loss may arrive after the rebuilding that the loss led to.
+        if (replay !== this.#on.replay) throw new DeviceLostError('the model moved to another device');
+        const first = this.#step;
         this.#step = state.step;
         if (state.halted) {
           halted ??= state;
           return false;
         }
-        options.onChunk?.(losses, msPerStep);
-        return !options.signal?.aborted;
+        for (const [i, loss] of losses.entries()) this.#mean.add(first + i, loss);
+        return onChunk(losses, msPerStep);
       },
     });
-    if (halted) throw await this.#nonFinite(halted);
+    if (halted) {
+      const error = await this.#nonFinite('the loss of step', halted.step + 1);
+      upload(this.#device, this.#on.plan.state, packState({ ...halted, halted: 0 }));
+      throw error;
+    }
   }
 
-  async #nonFinite(state: StepState): Promise<NonFiniteError> {
-    const parameters = nameParameters(this.table, await download(this.device, this.#model.param));
-    const bad = await firstNonFinite(this.device, parameters, this.#plan.intermediates);
-    upload(this.device, this.#plan.state, packState({ ...state, halted: 0 }));
-    return new NonFiniteError(state.step + 1, bad);
+  async #nonFinite(what: string, step: number): Promise<NonFiniteError> {
+    const parameters = nameParameters(this.table, await download(this.#device, this.#on.tensors.param));
+    const bad = await firstNonFinite(this.#device, parameters, this.#on.plan.intermediates);
+    return new NonFiniteError(step, bad, `${what} ${step}`);
+  }
+
+  /**
+   * GPU time of every dispatch of a training step, mean over `steps` of them. They train the model as others do, and so
+   * does one more that comes first.
+   * @throws GpuError if the device has no timestamp-query
+   * @throws NonFiniteError, DeviceLostError as `train` does
+   */
+  async profile(steps: number): Promise<DispatchTime[]> {
+    const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
+    const state = unpackState(await downloadU32(this.#device, this.#on.plan.state));
+    this.#step = state.step;
+    if (state.halted) throw await this.#nonFinite('the loss of step', state.step + 1);
+    return times;
+  }
+
+  /**
+   * All that is needed to go on from here. While `train()` runs, training pauses for it after the chunks in flight.
+   * @throws NonFiniteError if a parameter or a moment is not finite: nothing could be learned from there on
+   */
+  async snapshot(): Promise<Snapshot> {
+    if (this.#stepping) return new Promise((resolve, reject) => this.#requests.push({ resolve, reject }));
+    return this.#recovery.during(async () => {
+      this.#last = await this.#capture();
+      return this.#last;
+    });
+  }
+
+  /** Only while nothing is in flight: the three tensors and the step must belong together. */
+  async #capture(): Promise<Snapshot> {
+    const progress = {
+      step: this.#step,
+      sums: this.#mean.sumsAfter(this.#step),
+      history: this.#history,
+      seconds: this.#seconds,
+    };
+    return {
+      ...this.#identify(),
+      ...progress,
+      ...(await readState(this.#device, this.table, this.#on.tensors, this.#step)),
+    };
   }
 
   /** Mean losses over the test set, or over another set of images of the same size. */
-  async evaluate(set?: ImageSet): Promise<Losses> {
-    if (!set) return this.#evaluator.run(this.config.beta, this.#chunkMs);
-    if (set.rows * set.columns !== this.imageSize) {
-      throw new RangeError(`evaluate: images have ${set.rows * set.columns} pixels, expected ${this.imageSize}`);
-    }
-    const build = () => new Evaluator(this.device, this.table, this.#model.param, set, this.config.seed);
-    const evaluator = await this.device.checked('evaluate', build);
-    try {
-      return await evaluator.run(this.config.beta, this.#chunkMs);
-    } finally {
-      evaluator.dispose();
-    }
+  evaluate(set?: ImageSet): Promise<Losses> {
+    return this.#recovery.during(async () => {
+      if (!set) return this.#on.evaluator.run(this.config.beta, this.#chunkMs);
+      const { beta, seed } = this.config;
+      const model = { ...this.#view(), seed };
+      return evaluateOnce(model, set, beta, this.#chunkMs);
+    });
   }
 
   /**
    * q(z|x) of images: `images` (n, D) u8 -> `mu` and `logvar` (n, L) f32.
    * @throws RangeError unless the length is a positive multiple of D
    */
-  async encode(images: Uint8Array): Promise<{ mu: Float32Array; logvar: Float32Array }> {
-    const { latent } = this.config;
-    const pool = new BufferPool(this.device);
-    try {
-      return await this.device.checked('encode', async () => {
-        const packed = packImages(pool, 'images to encode', images, this.imageSize);
-        const batch = Math.min(INFERENCE_BATCH, packed.count);
-        const state = pool.tensor('state', [4], { dtype: 'u32' });
-        const { schedule, heads } = planEncode(pool, this.table, this.#model.param, packed, state, batch);
-        const mu = new Float32Array(packed.count * latent);
-        const logvar = new Float32Array(packed.count * latent);
-        for (let position = 0; position < packed.count; position += batch) {
-          upload(this.device, state, packState({ step: 0, epoch: 0, position, halted: 0 }));
-          runSchedule(this.device, schedule);
-          const out = await download(this.device, heads);
-          for (let row = 0; row < Math.min(batch, packed.count - position); row++) {
-            const at = row * 2 * latent;
-            mu.set(out.subarray(at, at + latent), (position + row) * latent);
-            logvar.set(out.subarray(at + latent, at + 2 * latent), (position + row) * latent);
-          }
-        }
-        return { mu, logvar };
-      });
-    } finally {
-      pool.dispose();
-    }
+  encode(images: Uint8Array): Promise<{ mu: Float32Array; logvar: Float32Array }> {
+    return this.#recovery.during(() => encodeImages(this.#view(), images));
   }
 
   /**
    * p(x|z): `z` (n, L) f32 -> pixels (n, D) f32 in [0, 1].
    * @throws RangeError unless the length is a positive multiple of L
    */
-  async decode(z: Float32Array): Promise<Float32Array> {
-    const { latent } = this.config;
-    const count = z.length / latent;
-    if (!Number.isInteger(count) || count < 1) {
-      throw new RangeError(`decode: z has ${z.length} values, expected a positive multiple of L=${latent}`);
-    }
-    const pool = new BufferPool(this.device);
-    try {
-      return await this.device.checked('decode', async () => {
-        const batch = Math.min(INFERENCE_BATCH, count);
-        const plan = planDecode(pool, this.table, this.#model.param, batch);
-        const pixels = new Float32Array(count * this.imageSize);
-        for (let row = 0; row < count; row += batch) {
-          const rows = Math.min(batch, count - row);
-          upload(this.device, plan.z, z.subarray(row * latent, (row + rows) * latent));
-          runSchedule(this.device, plan.schedule);
-          const out = await download(this.device, plan.pixels);
-          pixels.set(out.subarray(0, rows * this.imageSize), row * this.imageSize);
-        }
-        return pixels;
-      });
-    } finally {
-      pool.dispose();
-    }
+  decode(z: Float32Array): Promise<Float32Array> {
+    return this.#recovery.during(() => decodeLatents(this.#view(), z));
+  }
+
+  /** What `src/vae/live.ts` looks through; another one after a recovery. */
+  get model(): Model {
+    return this.#view();
+  }
+
+  #view(): Model {
+    const { table, imageSize } = this;
+    return { device: this.#device, table, param: this.#on.tensors.param, imageSize, latent: this.config.latent };
   }
 
   /** Decodes z ~ N(0, I): pixels (count, D) f32 in [0, 1]. The same seed gives the same z. */
@@ -320,24 +384,31 @@ export class Vae {
   }
 
   /** The parameters by PyTorch's names, weights (out, in). */
-  async parameters(): Promise<NamedTensor[]> {
-    return nameParameters(this.table, await download(this.device, this.#model.param));
+  parameters(): Promise<NamedTensor[]> {
+    return this.#recovery.during(async () =>
+      nameParameters(this.table, await download(this.#device, this.#on.tensors.param)),
+    );
   }
 
   /** The last step's gradients, named as the parameters are. */
   async gradients(): Promise<NamedTensor[]> {
-    return nameParameters(this.table, await download(this.device, this.#model.grad));
+    return nameParameters(this.table, await download(this.#device, this.#on.tensors.grad));
   }
 
   /** Adam's moments, named as the parameters are. */
   async moments(): Promise<{ m: NamedTensor[]; v: NamedTensor[] }> {
-    const [m, v] = await Promise.all([download(this.device, this.#model.m), download(this.device, this.#model.v)]);
+    const [m, v] = await Promise.all([
+      download(this.#device, this.#on.tensors.m),
+      download(this.#device, this.#on.tensors.v),
+    ]);
     return { m: nameParameters(this.table, m), v: nameParameters(this.table, v) };
   }
 
+  get #chunkMs(): number {
+    return this.#options.chunkMs ?? DEFAULT_CHUNK_MS;
+  }
+
   dispose(): void {
-    this.#replay?.dispose();
-    this.#evaluator?.dispose();
-    this.#pool.dispose();
+    this.#on?.dispose();
   }
 }

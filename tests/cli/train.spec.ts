@@ -26,7 +26,8 @@ test('a quiet run writes every file and prints the folder', async ({ cwd }) => {
   const folder = join(cwd, 'runs', 'tiny');
   const files = (await readdir(folder)).sort();
   const pictures = ['latent_2d.png', 'loss_curve.png', 'manifold.png', 'recon_epoch_1.png', 'samples.png'];
-  expect(files).toEqual([...pictures, 'config.json', 'metrics.csv', 'model.safetensors'].sort());
+  const checkpoints = ['checkpoint.safetensors', 'checkpoint.previous.safetensors'];
+  expect(files).toEqual([...pictures, ...checkpoints, 'config.json', 'metrics.csv', 'model.safetensors'].sort());
   for (const picture of pictures) {
     expect([...(await readFile(join(folder, picture))).subarray(0, 8)], picture).toEqual(PNG_SIGNATURE);
   }
@@ -145,7 +146,8 @@ test('--help explains every option with its default', async ({ cwd }) => {
   const { code, stdout } = await webgpuVae(['train', '--help'], cwd);
   expect(code).toBe(0);
   const text = stdout.replace(/\s+/g, ' ');
-  const options = 'data hidden latent batch epochs lr beta seed train-size out adapter quiet'.split(' ');
+  const options =
+    'data hidden latent batch epochs lr beta seed train-size resume init checkpoint-every out adapter quiet'.split(' ');
   for (const option of options) expect(text).toMatch(new RegExp(`--${option} [^-].*?\\(default: `));
   for (const value of ['512,256', '128', '20', '1e-3']) expect(text).toContain(`(default: ${value})`);
 });

@@ -1,5 +1,7 @@
 import type { CheckReport } from '../../src/check/index.ts';
 import type { AdapterDescription } from '../../src/gpu/device.ts';
+import { createDevice, createVae } from '../../src/index.ts';
+import { tinyData } from '../reliability/tiny-data.ts';
 import { type CheckRunner, openCheckRunner } from '../support/checks.ts';
 
 declare global {
@@ -8,6 +10,8 @@ declare global {
     describeAdapter(): Promise<AdapterDescription>;
     /** Runs one accuracy check on the page's device, which is opened at the first call. */
     runCheck(name: string): Promise<CheckReport>;
+    /** Trains a small model on a device of its own, which is destroyed when training passes each of the steps given. */
+    trainThroughLosses(lossSteps: number[]): Promise<{ finished: boolean; recoveries: number; parameters: number[] }>;
   }
 }
 
@@ -20,3 +24,39 @@ function open(): Promise<CheckRunner> {
 
 window.describeAdapter = async () => (await open()).adapter;
 window.runCheck = async (name) => (await open()).run(name);
+
+window.trainThroughLosses = async (lossSteps) => {
+  const waiting = [...lossSteps];
+  let device = await createDevice();
+  let recoveries = 0;
+  const vae = await createVae(
+    device,
+    tinyData(),
+    { hidden: [24, 10], batch: 16, epochs: 3, seed: 5 },
+    {
+      reopen: async () => {
+        device.dispose();
+        device = await createDevice();
+        return device;
+      },
+      onRecover: () => {
+        recoveries++;
+      },
+    },
+  );
+  try {
+    const { finished } = await vae.train({
+      onProgress: ({ step }) => {
+        if (waiting[0] === undefined || step < waiting[0]) return;
+        waiting.shift();
+        device.handle.destroy();
+      },
+    });
+    // Bits, not numbers: 0 is not -0.
+    const parameters = (await vae.parameters()).flatMap(({ data }) => [...new Uint32Array(data.buffer)]);
+    return { finished, recoveries, parameters };
+  } finally {
+    vae.dispose();
+    device.dispose();
+  }
+};

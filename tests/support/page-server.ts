@@ -10,14 +10,14 @@ export interface PageServer {
 }
 
 /**
- * Builds `tests/page` with Vite and serves it on a free port of this machine.
+ * Builds a page, by default `tests/page`, with Vite and serves it on a free port of this machine.
  * Built rather than served from source: Vite's development server may reload a page while a test is using it.
  */
-export async function servePage(): Promise<PageServer> {
+export async function servePage(root = fileURLToPath(new URL('../page/', import.meta.url))): Promise<PageServer> {
   const { build, preview } = await import('vite');
   const outDir = await mkdtemp(join(tmpdir(), 'webgpu-vae-page-'));
   const options = {
-    root: fileURLToPath(new URL('../page/', import.meta.url)),
+    root,
     configFile: fileURLToPath(new URL('../../vite.config.ts', import.meta.url)),
     logLevel: 'warn',
     build: { outDir, emptyOutDir: true },

@@ -1,24 +1,8 @@
 import type { Chart, ChartConfiguration, LegendItem, Plugin, PointStyle } from 'chart.js';
+import { PALETTE } from '../../data/palette.ts';
 import { axis, FONT, niceStep, renderChart } from './chart.ts';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
 
-/**
- * Ten colours told apart under the common colour vision deficiencies: M. A. Petroff, "Accessible Color Sequences for
- * Data Visualization", arXiv:2107.02270 (2021), the sequence of ten. Reordered so that digits which lie side by side in
- * latent space (4, 7 and 9; 3, 5 and 8; 0, 2 and 6) have the colours farthest apart, for every kind of colour vision.
- */
-const PALETTE = [
-  '#717581',
-  '#b9ac70',
-  '#94a4a2',
-  '#bd1f01',
-  '#92dadd',
-  '#ffa90e',
-  '#e76300',
-  '#a96b59',
-  '#832db6',
-  '#3f90da',
-];
 /** Class 10 has the colour of class 0 and the next marker, and so on. */
 const MARKERS: PointStyle[] = ['circle', 'triangle', 'rect', 'rectRot', 'star', 'crossRot', 'cross'];
 /** More entries would make the legend larger than the plot; the numbers at the medians remain. */

@@ -1,0 +1,54 @@
+type Child = Node | string;
+type Attributes = Record<string, string | number | boolean | undefined>;
+
+/** An element with attributes (false and undefined: none) and children. Text stays text: nothing is parsed as HTML. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) node.setAttribute(name, value === true ? '' : String(value));
+  }
+  node.append(...children);
+  return node;
+}
+
+export function button(text: string, onClick: () => void, attributes: Attributes = {}): HTMLButtonElement {
+  const node = element('button', { type: 'button', ...attributes }, text);
+  node.addEventListener('click', onClick);
+  return node;
+}
+
+let nextId = 0;
+
+/** A panel with a heading that names it, for screen readers too. */
+export function region(name: string, ...children: Child[]): HTMLElement {
+  const id = `heading-${nextId++}`;
+  const heading = element('h2', { id }, name);
+  return element('section', { 'aria-labelledby': id, class: 'panel' }, heading, ...children);
+}
+
+/** Saves bytes under a name, as a download. */
+export function saveFile(name: string, content: BlobPart, type: string): void {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  const link = element('a', { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Lays canvases over each other, as they are now, and saves the result as a PNG on an opaque background. */
+export function savePng(name: string, canvases: readonly HTMLCanvasElement[], background: string): void {
+  const first = canvases[0]!;
+  const sheet = element('canvas', { width: first.width, height: first.height });
+  const context = sheet.getContext('2d')!;
+  context.fillStyle = background;
+  context.fillRect(0, 0, sheet.width, sheet.height);
+  for (const canvas of canvases) context.drawImage(canvas, 0, 0, sheet.width, sheet.height);
+  sheet.toBlob((blob) => {
+    if (blob) saveFile(name, blob, 'image/png');
+  }, 'image/png');
+}

@@ -1,0 +1,122 @@
+import type { Painter } from '../gpu/painter.ts';
+import type { Model } from '../vae/inference.ts';
+import { LiveDecoder } from '../vae/live.ts';
+import { button, element, region, savePng } from './dom.ts';
+import { ImageCanvas } from './image-canvas.ts';
+import { formatNumber } from './plane-overlay.ts';
+import type { Session } from './session.ts';
+import { theme } from './theme.ts';
+import type { View } from './views.ts';
+
+const STRIP = 10;
+
+/** The decoded cursor, and a strip of images between two points. */
+export class DecodedPoint implements View {
+  readonly root: HTMLElement;
+  #point = new ImageCanvas('The image decoded from the chosen point', 1, 1);
+  #strip = new ImageCanvas('Images decoded along the line from A to B', STRIP, 1);
+  #text = element('span', { class: 'number' });
+  #stripText = element(
+    'p',
+    { class: 'hint' },
+    'Click two points of the plane, or press Enter on two, to see the way from one to the other.',
+  );
+  #model: Model | undefined;
+  #decoder: LiveDecoder | undefined;
+  #between: LiveDecoder | undefined;
+  #wanted: Float32Array | undefined;
+  #running = false;
+
+  constructor() {
+    this.#point.canvas.classList.add('single');
+    const save = (): void => {
+      this.#strip.draw();
+      savePng('interpolation.png', [this.#strip.canvas], theme().background);
+    };
+    const saveStrip = button('PNG', save, { 'aria-label': 'Save the interpolation as PNG' });
+    this.root = region(
+      'Decoded point',
+      element('div', { class: 'tools' }, saveStrip),
+      element('div', { class: 'decoded' }, this.#point.canvas, this.#text),
+      this.#strip.canvas,
+      this.#stripText,
+    );
+  }
+
+  bind(model: Model, painter: Painter, session: Session): void {
+    const { test } = session.data;
+    this.#model = model;
+    this.#decoder = new LiveDecoder(model, 1);
+    this.#between = new LiveDecoder(model, STRIP);
+    this.#point.bind(painter, [this.#decoder.pixels], test);
+    this.#strip.bind(painter, [this.#between.pixels], test);
+    this.#write(new Float32Array(model.latent));
+  }
+
+  unbind(): void {
+    this.#point.unbind();
+    this.#strip.unbind();
+    this.#decoder?.dispose();
+    this.#between?.dispose();
+    this.#decoder = undefined;
+    this.#between = undefined;
+    this.#model = undefined;
+  }
+
+  pieces(): (() => void)[] {
+    return [
+      () => {
+        this.#decoder?.run();
+        this.#between?.run();
+        this.#point.draw();
+        this.#strip.draw();
+      },
+    ];
+  }
+
+  /** Decodes a point as soon as the one before is on the screen; of many at once, the last. */
+  show(z: Float32Array): void {
+    this.#write(z);
+    this.#wanted = z.slice();
+    void this.#decode();
+  }
+
+  async #decode(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.#wanted && this.#decoder && this.#model && !this.#model.device.lost) {
+        const z = this.#wanted;
+        this.#wanted = undefined;
+        this.#decoder.run(z);
+        this.#point.draw();
+        await this.#model.device.handle.queue.onSubmittedWorkDone();
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** The way from one point to another. */
+  interpolate(from: Float32Array, to: Float32Array): void {
+    if (!this.#between || !this.#model || this.#model.device.lost) return;
+    const { latent } = this.#model;
+    const z = new Float32Array(STRIP * latent);
+    for (let i = 0; i < STRIP; i++) {
+      const part = i / (STRIP - 1);
+      for (let d = 0; d < latent; d++) z[i * latent + d] = from[d]! + part * (to[d]! - from[d]!);
+    }
+    this.#between.run(z);
+    this.#strip.draw();
+    this.#stripText.textContent = `From A ${format(from)} to B ${format(to)} in equal steps.`;
+  }
+
+  #write(z: Float32Array): void {
+    this.#text.textContent = `z = ${format(z)}`;
+  }
+}
+
+function format(z: Float32Array): string {
+  const shown = Array.from(z.subarray(0, 4), (value) => formatNumber(value, 2)).join(', ');
+  return `(${shown}${z.length > 4 ? ', …' : ''})`;
+}

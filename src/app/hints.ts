@@ -1,0 +1,57 @@
+import type { Losses } from '../vae/losses.ts';
+import type { Session } from './session.ts';
+
+/** What predicting the mean image costs on MNIST: a model there has learned nothing about single images. */
+const MEAN_IMAGE_BCE = 205.8;
+
+/** One or two plain sentences on how training goes. */
+export function hintFor(session: Session): string {
+  const { config } = session.vae;
+  const last = session.metrics.train.at(-1);
+  const collapse = last && collapseHint(last, session);
+  if (collapse) return collapse;
+  if (config.learningRate > 0.02) {
+    return `A learning rate of ${config.learningRate} is unusually large for Adam: 0.001 is usual, and above 0.02 training mostly fails.`;
+  }
+  if (config.learningRate < 1e-5) {
+    return `A learning rate of ${config.learningRate} is very small: expect hardly any change within an epoch.`;
+  }
+  if (isDefault(session)) return expectation(session);
+  return 'All losses are in nats per image. −ELBO = BCE + β·KL; lower is better.';
+}
+
+function collapseHint({ bce, kld }: Losses, session: Session): string | undefined {
+  if (session.vae.step < 200 || session.data.name !== 'MNIST') return undefined;
+  if (kld < 0.2 && Math.abs(bce - MEAN_IMAGE_BCE) < 12) {
+    return `The posterior has collapsed: KL is near 0 and BCE near ${MEAN_IMAGE_BCE}, so every image is decoded to the mean image. Try a smaller β, a smaller learning rate, or another seed.`;
+  }
+  return undefined;
+}
+
+function isDefault({ vae, data }: Session): boolean {
+  const { hidden, latent, batch, learningRate, beta } = vae.config;
+  return (
+    data.name === 'MNIST' &&
+    hidden.join() === '512,256' &&
+    latent === 2 &&
+    batch === 128 &&
+    learningRate === 1e-3 &&
+    beta === 1
+  );
+}
+
+/** Test −ELBO of the default settings by epoch, ± 3: what a correct run shows. */
+const EXPECTED: readonly (readonly [epoch: number, loss: number])[] = [
+  [1, 165],
+  [2, 157],
+  [3, 152],
+  [5, 148],
+  [10, 144],
+  [20, 141],
+];
+
+function expectation({ vae }: Session): string {
+  const done = vae.history.at(-1)?.epoch ?? 0;
+  const [epoch, loss] = EXPECTED.find(([each]) => each > done) ?? EXPECTED.at(-1)!;
+  return `With these settings expect a test −ELBO of about ${loss - 3} to ${loss + 3} nats after epoch ${epoch}, and 140 to 143 after 20. −ELBO = BCE + KL; lower is better.`;
+}

@@ -1,0 +1,82 @@
+import type { Painter, Sheet } from '../gpu/painter.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { element } from './dom.ts';
+import { onThemeChange, theme } from './theme.ts';
+
+/** Images on a canvas of their own: one tensor after the other from top to bottom, or side by side. */
+export class ImageCanvas {
+  readonly canvas: HTMLCanvasElement;
+  #columns: number;
+  #beside: boolean;
+  #painter: Painter | undefined;
+  #context: GPUCanvasContext | undefined;
+  #sheets: Sheet[] = [];
+
+  /**
+   * @param label what a screen reader says of it
+   * @param columns of every tensor's sheet
+   * @param rows of all sheets together
+   * @param beside how many sheets stand side by side; by default they stand below each other
+   */
+  constructor(label: string, columns: number, rows: number, beside = 1) {
+    this.canvas = element('canvas', { role: 'img', 'aria-label': label, class: 'images' });
+    this.#columns = columns;
+    this.#beside = beside > 1;
+    this.#size(columns * beside, rows, 28, 28);
+    onThemeChange(() => this.draw());
+  }
+
+  /** The canvas has its size before there is a model: nothing moves when there is one. */
+  #size(columns: number, rows: number, imageColumns: number, imageRows: number): void {
+    const scale = Math.max(1, Math.min(6, Math.floor(1400 / (columns * imageColumns))));
+    this.canvas.width = columns * imageColumns * scale;
+    this.canvas.height = rows * imageRows * scale;
+    // Through the object model, which a Content-Security-Policy allows.
+    this.canvas.style.aspectRatio = `${this.canvas.width} / ${this.canvas.height}`;
+  }
+
+  /** @param tensors each (count, D) f32 in [0, 1], a multiple of the columns */
+  bind(painter: Painter, tensors: readonly Tensor[], image: { columns: number; rows: number }): void {
+    const columns = this.#columns;
+    this.#painter = painter;
+    const rowsOf = (tensor: Tensor) => Math.ceil(tensor.shape[0]! / columns);
+    const rows = tensors.map(rowsOf);
+    const total = this.#beside ? Math.max(...rows) : rows.reduce((sum, each) => sum + each, 0);
+    this.#size(columns * (this.#beside ? tensors.length : 1), total, image.columns, image.rows);
+    this.#sheets = tensors.map((tensor) =>
+      painter.sheet(tensor, {
+        columns,
+        rows: rowsOf(tensor),
+        imageColumns: image.columns,
+        imageRows: image.rows,
+        count: tensor.shape[0]!,
+      }),
+    );
+    this.#context = painter.attach(this.canvas);
+  }
+
+  unbind(): void {
+    this.#painter = undefined;
+    this.#context = undefined;
+  }
+
+  /** Draws the tensors as they are then; does not wait. */
+  draw(): void {
+    if (!this.#painter || !this.#context || this.#painter.device.lost) return;
+    const total = this.#sheets.reduce((sum, sheet) => sum + sheet.rows, 0);
+    const { paper, ink } = theme();
+    let x = 0;
+    let y = 0;
+    for (const sheet of this.#sheets) {
+      const width = this.canvas.width / (this.#beside ? this.#sheets.length : 1);
+      const height = this.#beside ? this.canvas.height : (this.canvas.height * sheet.rows) / total;
+      this.#painter.placeSheet(sheet, this.canvas, { x, y, width, height, gap: 4, paper, ink });
+      if (this.#beside) x += width;
+      else y += height;
+    }
+    this.#painter.draw(
+      this.#context,
+      this.#sheets.map((drawing) => ({ drawing })),
+    );
+  }
+}

@@ -1,0 +1,170 @@
+import { allChecks, type CheckReport } from '../check/index.ts';
+import { formatBytes } from '../gpu/device.ts';
+import type { DispatchTime } from '../gpu/profiler.ts';
+import { createDevice } from '../index.ts';
+import type { ParameterTable } from '../vae/parameters.ts';
+import { button, element, region, saveFile } from './dom.ts';
+import type { Session } from './session.ts';
+
+/** Browsers round timestamps to 100 µs, so many steps are needed on a fast GPU, and few are enough on a slow one. */
+const PROFILED_STEPS = { software: 4, hardware: 64 };
+const UPDATE_EVERY_MS = 1000;
+
+/** What the GPU does: numbers of a step, time by kernel, and whether this GPU computes right. */
+export class KernelsPanel {
+  readonly root: HTMLElement;
+  #session: Session;
+  #facts = element('dl', { class: 'facts' });
+  #profile = element('div', { class: 'table' });
+  #checks = element('div', { class: 'table' });
+  #check: HTMLButtonElement;
+  #measure: HTMLButtonElement;
+  #export: HTMLButtonElement;
+  #checkText = element('p', { class: 'hint', 'aria-live': 'polite' });
+  #reports: CheckReport[] = [];
+  #checking = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(session: Session) {
+    this.#session = session;
+    this.#measure = button('Measure kernels', () => void this.#measureKernels());
+    this.#check = button('Check this GPU', () => void this.#checkGpu());
+    this.#export = button('Export JSON', () => this.#save(), { 'aria-label': 'Export the check as JSON' });
+    this.#export.hidden = true;
+    this.root = region(
+      'Kernels',
+      this.#facts,
+      element('div', { class: 'tools' }, this.#measure, this.#check, this.#export),
+      element(
+        'p',
+        { class: 'hint' },
+        'Measuring pauses training and trains a few steps with a timestamp around every dispatch. The check compares every kernel with the same formula in float64.',
+      ),
+      this.#profile,
+      this.#checkText,
+      this.#checks,
+    );
+    session.listen((event) => {
+      if (event === 'model') this.#profile.replaceChildren();
+      this.#timer ??= setTimeout(() => this.update(), UPDATE_EVERY_MS);
+    });
+    this.update();
+  }
+
+  /** Shows the session's present numbers. */
+  update(): void {
+    this.#timer = undefined;
+    const { vae, device, progress } = this.#session;
+    const flops = flopsPerStep(vae.table, vae.config.batch);
+    const rate = progress?.stepsPerSecond;
+    const facts: [string, string][] = [
+      ['Adapter', `${device.info.name}${device.info.software ? ' (software)' : ''}`],
+      ['Parameters', vae.table.count.toLocaleString('en-US')],
+      ['Dispatches per step', String(vae.dispatchesPerStep)],
+      ['Arithmetic per step', `${(flops / 1e9).toFixed(2)} GFLOP`],
+      [
+        'Speed',
+        rate ? `${rate.toFixed(rate < 10 ? 1 : 0)} steps/s, ${((rate * flops) / 1e9).toFixed(0)} GFLOP/s` : '–',
+      ],
+      ['GPU memory', formatBytes(device.allocatedBytes)],
+    ];
+    this.#facts.replaceChildren(
+      ...facts.flatMap(([name, value]) => [element('div', {}, element('dt', {}, name), element('dd', {}, value))]),
+    );
+  }
+
+  async #measureKernels(): Promise<void> {
+    this.#measure.disabled = true;
+    try {
+      const steps = PROFILED_STEPS[this.#session.device.info.software ? 'software' : 'hardware'];
+      const times = await this.#session.exclusive((vae) => vae.profile(steps));
+      this.#profile.replaceChildren(timesTable(times));
+    } catch (error) {
+      this.#session.onError(error);
+    } finally {
+      this.#measure.disabled = false;
+      this.update();
+    }
+  }
+
+  /** On a device of its own, so that nothing it does can harm the model. */
+  async #checkGpu(): Promise<void> {
+    if (this.#checking) return;
+    this.#checking = true;
+    this.#check.disabled = true;
+    this.#reports = [];
+    try {
+      await this.#session.pause();
+      const device = await createDevice();
+      try {
+        const checks = allChecks().filter(({ requires }) => !requires || device.features.has(requires));
+        for (const [i, check] of checks.entries()) {
+          if (i % 10 === 0) this.#checkText.textContent = `Check ${i + 1} of ${checks.length}`;
+          this.#reports.push(await check.run(device));
+        }
+      } finally {
+        device.dispose();
+      }
+      this.#showReports();
+    } catch (error) {
+      this.#session.onError(error);
+    } finally {
+      this.#checking = false;
+      this.#check.disabled = false;
+    }
+  }
+
+  #showReports(): void {
+    const failed = this.#reports.filter(({ ok }) => !ok);
+    const { name } = this.#session.device.info;
+    this.#checkText.textContent =
+      failed.length === 0
+        ? `All ${this.#reports.length} checks passed on ${name}: every kernel agrees with float64 within its tolerance.`
+        : `${failed.length} of ${this.#reports.length} checks failed on ${name}: its results cannot be trusted. ${failed[0]!.message}`;
+    const rows = [...failed, ...this.#reports.filter(({ ok }) => ok)].map((report) => {
+      const { worst } = report;
+      const error = worst ? worst.error.toExponential(1) : '–';
+      const allowed = worst ? worst.tolerance.toExponential(1) : '–';
+      return [report.name, report.ok ? 'passed' : 'failed', error, allowed];
+    });
+    this.#checks.replaceChildren(table('Kernels against float64', ['Check', 'Result', 'Worst error', 'Allowed'], rows));
+    this.#export.hidden = false;
+  }
+
+  #save(): void {
+    const adapter = this.#session.device.info;
+    const report = { adapter, userAgent: navigator.userAgent, date: new Date().toISOString(), checks: this.#reports };
+    saveFile('gpu-check.json', JSON.stringify(report, null, 2), 'application/json');
+  }
+}
+
+/** Multiply-adds count twice. Forward once, backward twice, except that nobody needs the gradient of the images. */
+function flopsPerStep({ encoder, heads, decoder }: ParameterTable, batch: number): number {
+  const layers = [...encoder, heads, ...decoder];
+  const products = layers.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
+  const first = layers[0]!;
+  return 2 * batch * (3 * products - first.inputs * first.outputs);
+}
+
+function timesTable(times: DispatchTime[]): HTMLElement {
+  const total = times.reduce((sum, { ms }) => sum + ms, 0);
+  const rows = times.map(({ label, ms, workgroups }) => [
+    label,
+    workgroups.join(' × '),
+    ms.toFixed(3),
+    `${((100 * ms) / Math.max(total, 1e-9)).toFixed(1)} %`,
+  ]);
+  return table(`GPU time of a step: ${total.toFixed(2)} ms`, ['Dispatch', 'Workgroups', 'ms', 'Share'], rows);
+}
+
+function table(caption: string, head: string[], rows: string[][]): HTMLElement {
+  const cells = (row: string[], tag: 'th' | 'td') =>
+    element('tr', {}, ...row.map((text) => element(tag, tag === 'th' ? { scope: 'col' } : {}, text)));
+  return element(
+    'table',
+    { tabindex: 0 },
+    element('caption', {}, caption),
+    element('thead', {}, cells(head, 'th')),
+    element('tbody', {}, ...rows.map((row) => cells(row, 'td'))),
+  );
+}

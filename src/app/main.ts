@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { writeCheckpoint } from '../index.ts';
+import { Alerts, BROWSER_HELP } from './alerts.ts';
+import { Controls } from './controls.ts';
+import { element } from './dom.ts';
+import { DrawDigit } from './draw-digit.ts';
+import { DecodedPoint } from './explore.ts';
+import { Reconstructions, Samples } from './image-views.ts';
+import { KernelsPanel } from './kernels-panel.ts';
+import { LatentPlane } from './latent-plane.ts';
+import { fetchMnist } from './load-data.ts';
+import { LossChart } from './loss-chart.ts';
+import { Session } from './session.ts';
+import { parseHash } from './settings.ts';
+import { Status } from './status.ts';
+import { loadSession, storeSession } from './storage.ts';
+import './style.css';
+import { Views } from './views.ts';
+
+// Zod's compiled parsers need eval, which the page's Content-Security-Policy forbids.
+z.config({ jitless: true });
+
+const alerts = new Alerts();
+const status = new Status();
+const main = element('main', {});
+const header = element(
+  'header',
+  {},
+  element('h1', {}, 'webgpu-vae'),
+  element(
+    'p',
+    {},
+    'A variational autoencoder that learns handwritten digits on your GPU, in this page. Nothing leaves your computer.',
+  ),
+  status.root,
+);
+document.querySelector('#app')!.append(header, alerts.root, main);
+
+/** Keeps the session in the browser; a full disk is told once and training goes on. */
+function keepSession(session: Session): void {
+  let told = false;
+  let storing = false;
+  session.listen((event) => {
+    const { vae } = session;
+    if (event !== 'snapshot' || storing || vae.lastSnapshot.step === 0) return;
+    storing = true;
+    const { step } = vae.lastSnapshot;
+    storeSession({ checkpoint: writeCheckpoint(vae.lastSnapshot), step, steps: vae.steps, savedAt: Date.now() })
+      .catch((error) => {
+        if (!told) alerts.error('This browser does not keep the session: save a checkpoint before you leave', error);
+        told = true;
+      })
+      .finally(() => {
+        storing = false;
+      });
+  });
+}
+
+async function start(): Promise<void> {
+  if (!('gpu' in navigator)) {
+    status.say('WebGPU is missing');
+    alerts.show(
+      'This browser has no WebGPU',
+      'The page trains with WebGPU, which this browser does not offer here:',
+      BROWSER_HELP,
+    );
+    return;
+  }
+  status.say('loading MNIST', 0);
+  const [data, stored] = await Promise.all([fetchMnist((part) => status.move(part)), loadSession()]);
+  status.say('building the model');
+  const { config, refused } = parseHash(location.hash);
+  const session = await Session.open(data, config);
+  session.onError = (error) => alerts.error('Training stopped', error);
+  if (refused.length > 0) {
+    alerts.show(
+      'The link has settings that cannot be used',
+      `Ignored: ${refused.join(', ')}. The defaults stand in for them.`,
+    );
+  }
+
+  const controls = new Controls(session, alerts, stored);
+  const chart = new LossChart(session);
+  const reconstructions = new Reconstructions();
+  const samples = new Samples();
+  const plane = new LatentPlane();
+  const point = new DecodedPoint();
+  const digit = new DrawDigit();
+  const kernels = new KernelsPanel(session);
+  plane.onMove = (latents) => point.show(latents);
+  plane.onEnds = (from, to) => point.interpolate(from, to);
+  digit.onEncoded = (mu, logvar) => plane.showEllipse(mu, logvar);
+  main.append(
+    element('div', { class: 'column' }, controls.root, reconstructions.root, samples.root),
+    element('div', { class: 'column' }, plane.root, chart.root),
+    element('div', { class: 'column' }, point.root, digit.root, kernels.root),
+  );
+  const views = new Views(session, [reconstructions, samples, point, digit, plane]);
+  plane.onPresent = () => views.look('full');
+  status.follow(session);
+  keepSession(session);
+  chart.start();
+  views.start();
+
+  document.addEventListener('dragover', (event) => event.preventDefault());
+  document.addEventListener('drop', (event) => {
+    event.preventDefault();
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (files.length > 0) void controls.takeFiles(files);
+  });
+}
+
+start().catch((error: unknown) => {
+  status.say('not started');
+  if (error instanceof Error && error.name === 'NoAdapterError') {
+    alerts.show('WebGPU found no usable GPU', error.message, BROWSER_HELP);
+  } else alerts.error('The page could not start', error);
+});

@@ -1,0 +1,67 @@
+import type { Point } from './plane-overlay.ts';
+
+/** What the latent plane knows of the encoded test images on the CPU: for labels, bars and the epoch scrubber. */
+export interface Encoded {
+  /** (n, 2 L) f32: μ, then log σ². */
+  heads: Float32Array;
+  latent: number;
+}
+
+/** The classes' medians on two dimensions of z. */
+export function classMedians(
+  { heads, latent }: Encoded,
+  labels: Uint8Array,
+  [axisX, axisY]: readonly [number, number],
+): (Point & { label: number })[] {
+  const byClass = new Map<number, { x: number[]; y: number[] }>();
+  const count = heads.length / (2 * latent);
+  for (let i = 0; i < count; i++) {
+    const label = labels[i]!;
+    const own = byClass.get(label) ?? { x: [], y: [] };
+    byClass.set(label, own);
+    own.x.push(heads[2 * latent * i + axisX]!);
+    own.y.push(latent === 1 ? 0.55 * (4.5 - (label % 10)) : heads[2 * latent * i + axisY]!);
+  }
+  return [...byClass].sort(([a], [b]) => a - b).map(([label, { x, y }]) => ({ label, x: median(x), y: median(y) }));
+}
+
+function median(values: number[]): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.floor(sorted.length / 2)]!;
+}
+
+/** The smallest square frame with a margin that holds all but outliers, around the origin's side of things. */
+export function fittingFrame(
+  { heads, latent }: Encoded,
+  [axisX, axisY]: readonly [number, number],
+): {
+  x: number;
+  y: number;
+  half: number;
+} {
+  const count = heads.length / (2 * latent);
+  const along = (axis: number) => Float64Array.from({ length: count }, (_, i) => heads[2 * latent * i + axis]!).sort();
+  const range = (axis: number) => {
+    const sorted = along(axis);
+    return [sorted[Math.floor(0.002 * count)]!, sorted[Math.ceil(0.998 * count) - 1]!] as const;
+  };
+  const [left, right] = range(axisX);
+  const [bottom, top] = latent === 1 ? ([-3, 3] as const) : range(axisY);
+  const half = 0.55 * Math.max(right - left, top - bottom, 0.02);
+  const middle = { x: (left + right) / 2, y: (bottom + top) / 2, half };
+  return Number.isFinite(half) ? middle : { x: 0, y: 0, half: 4 };
+}
+
+/** KL of every dimension from N(0, 1), mean over the images, in nats. */
+export function klPerDimension({ heads, latent }: Encoded): number[] {
+  const count = heads.length / (2 * latent);
+  const sums = new Array<number>(latent).fill(0);
+  for (let i = 0; i < count; i++) {
+    for (let d = 0; d < latent; d++) {
+      const mu = heads[2 * latent * i + d]!;
+      const logvar = heads[2 * latent * i + latent + d]!;
+      sums[d]! += -0.5 * (1 + logvar - mu * mu - Math.exp(logvar));
+    }
+  }
+  return sums.map((sum) => sum / count);
+}

@@ -1,0 +1,98 @@
+import { type Frame, fromPixels, type Point } from './plane-overlay.ts';
+
+/** What pointer, wheel and keys ask of the plane. */
+export interface PlaneActions {
+  frame(): Frame;
+  setFrame(frame: Frame): void;
+  cursor(): Point;
+  moveTo(point: Point): void;
+  /** One end of an interpolation. */
+  pick(point: Point): void;
+  home(): void;
+}
+
+const ZOOM = 1.25;
+const SMALLEST = 1e-3;
+const LARGEST = 1e3;
+
+export function zoomed(frame: Frame, factor: number, around: Point): Frame {
+  const half = Math.min(LARGEST, Math.max(SMALLEST, frame.half * factor));
+  const real = half / frame.half;
+  return { x: around.x + (frame.x - around.x) * real, y: around.y + (frame.y - around.y) * real, half };
+}
+
+/**
+ * Pointer: moving and dragging explore, a click picks, Shift and drag pans, two fingers pan and zoom. Wheel: zooms while
+ * the plane has the focus or Ctrl is held, else the page scrolls. Keys: arrows explore, Shift and arrows pan, + and −
+ * zoom, 0 goes home, Enter picks.
+ */
+export function listenToPlane(target: HTMLElement, actions: PlaneActions): void {
+  const pointers = new Map<number, Point>();
+  let moved = 0;
+  const pixel = (event: MouseEvent): Point => {
+    const box = target.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  };
+  const at = (point: Point) => fromPixels(actions.frame(), target.clientWidth, point);
+  const pan = (from: Point, to: Point): void => {
+    const frame = actions.frame();
+    const [a, b] = [at(from), at(to)];
+    actions.setFrame({ ...frame, x: frame.x + a.x - b.x, y: frame.y + a.y - b.y });
+  };
+
+  target.addEventListener('pointerdown', (event) => {
+    target.setPointerCapture(event.pointerId);
+    pointers.set(event.pointerId, pixel(event));
+    moved = pointers.size > 1 ? Number.POSITIVE_INFINITY : 0;
+    if (!event.shiftKey) actions.moveTo(at(pixel(event)));
+  });
+  target.addEventListener('pointermove', (event) => {
+    const to = pixel(event);
+    const from = pointers.get(event.pointerId);
+    if (from) moved += Math.hypot(to.x - from.x, to.y - from.y);
+    if (pointers.size === 2 && from) pinch(event.pointerId, from, to);
+    else if (from && event.shiftKey) pan(from, to);
+    else actions.moveTo(at(to));
+    if (from) pointers.set(event.pointerId, to);
+  });
+  const pinch = (id: number, from: Point, to: Point): void => {
+    const other = [...pointers].find(([each]) => each !== id)?.[1];
+    if (!other) return;
+    const before = Math.hypot(from.x - other.x, from.y - other.y);
+    const after = Math.hypot(to.x - other.x, to.y - other.y);
+    if (before > 0 && after > 0) actions.setFrame(zoomed(actions.frame(), before / after, at(other)));
+  };
+  const release = (event: PointerEvent, pick: boolean): void => {
+    if (!pointers.delete(event.pointerId)) return;
+    if (pick && moved < 5 && !event.shiftKey) actions.pick(at(pixel(event)));
+  };
+  target.addEventListener('pointerup', (event) => release(event, true));
+  target.addEventListener('pointercancel', (event) => release(event, false));
+
+  target.addEventListener(
+    'wheel',
+    (event) => {
+      if (!event.ctrlKey && document.activeElement !== target) return;
+      event.preventDefault();
+      actions.setFrame(zoomed(actions.frame(), ZOOM ** Math.sign(event.deltaY), at(pixel(event))));
+    },
+    { passive: false },
+  );
+
+  target.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const frame = actions.frame();
+    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    const step = frame.half / 20;
+    if (arrow) {
+      const [dx, dy] = arrow as [number, number];
+      if (event.shiftKey) actions.setFrame({ ...frame, x: frame.x + 4 * dx * step, y: frame.y + 4 * dy * step });
+      else actions.moveTo({ x: actions.cursor().x + dx * step, y: actions.cursor().y + dy * step });
+    } else if (event.key === '+' || event.key === '=') actions.setFrame(zoomed(frame, 1 / ZOOM, frame));
+    else if (event.key === '-') actions.setFrame(zoomed(frame, ZOOM, frame));
+    else if (event.key === '0') actions.home();
+    else if (event.key === 'Enter') actions.pick(actions.cursor());
+    else return;
+    event.preventDefault();
+  });
+}

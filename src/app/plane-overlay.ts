@@ -1,0 +1,187 @@
+import type { Theme } from './theme.ts';
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** The part of the plane that is seen: a square around a point, in units of z. */
+export interface Frame {
+  x: number;
+  y: number;
+  /** Half the side. */
+  half: number;
+}
+
+/** q(z|x) of a drawn digit: mean and standard deviation on both axes. */
+export interface Ellipse extends Point {
+  sigmaX: number;
+  sigmaY: number;
+}
+
+export interface Overlay {
+  frame: Frame;
+  /** Side of the square canvas, and of one CSS pixel, in its pixels. */
+  side: number;
+  ratio: number;
+  axes: readonly [string, string];
+  medians: readonly (Point & { label: number })[];
+  cursor: Point | undefined;
+  /** None, one or both ends of an interpolation. */
+  ends: readonly Point[];
+  ellipse: Ellipse | undefined;
+  theme: Theme;
+}
+
+/** The place of a point on the square canvas, in its pixels. */
+export function toPixels({ x, y, half }: Frame, side: number, point: Point): Point {
+  return { x: ((point.x - x + half) / (2 * half)) * side, y: ((y + half - point.y) / (2 * half)) * side };
+}
+
+export function fromPixels({ x, y, half }: Frame, side: number, pixel: Point): Point {
+  return { x: x - half + (pixel.x / side) * 2 * half, y: y + half - (pixel.y / side) * 2 * half };
+}
+
+/** The smallest of 1, 2, 5 × 10^k that divides `span` into at most `most` steps. */
+function niceStep(span: number, most: number): number {
+  const power = 10 ** Math.floor(Math.log10(span / most));
+  return ([1, 2, 5].find((factor) => span / (factor * power) <= most) ?? 10) * power;
+}
+
+/** Minus signs as wide as digits, no more decimals than needed. */
+export function formatNumber(value: number, decimals: number): string {
+  const text = value.toFixed(decimals);
+  return (Number(text) === 0 ? (0).toFixed(decimals) : text).replace('-', '−');
+}
+
+/** Draws everything that lies over the points: ticks, class labels, the pointer's place, interpolation, ellipse. */
+export function drawOverlay(context: CanvasRenderingContext2D, overlay: Overlay): void {
+  const { side, ratio, frame, theme } = overlay;
+  context.clearRect(0, 0, side, side);
+  context.save();
+  drawTicks(context, overlay);
+  drawMedians(context, overlay);
+  context.lineWidth = 2 * ratio;
+  const at = (point: Point) => toPixels(frame, side, point);
+  const { ends, cursor, ellipse } = overlay;
+  if (ends.length === 2) {
+    const [a, b] = ends.map(at) as [Point, Point];
+    outlined(context, overlay, () => {
+      context.moveTo(a.x, a.y);
+      context.lineTo(b.x, b.y);
+    });
+  }
+  for (const [i, end] of ends.entries()) mark(context, overlay, at(end), 'AB'[i]!);
+  if (ellipse) {
+    const center = at(ellipse);
+    const unit = side / (2 * frame.half);
+    for (const sigmas of [1, 2]) {
+      const radiusX = Math.max(2 * ratio, sigmas * ellipse.sigmaX * unit);
+      const radiusY = Math.max(2 * ratio, sigmas * ellipse.sigmaY * unit);
+      outlined(context, overlay, () => context.ellipse(center.x, center.y, radiusX, radiusY, 0, 0, 2 * Math.PI));
+    }
+    mark(context, overlay, center, 'drawn');
+  }
+  if (cursor) {
+    const { x, y } = at(cursor);
+    outlined(context, overlay, () => context.arc(x, y, 7 * ratio, 0, 2 * Math.PI));
+    context.fillStyle = theme.accent;
+    context.fillRect(x - ratio, y - ratio, 2 * ratio, 2 * ratio);
+  }
+  context.restore();
+}
+
+/** Strokes a path in the accent colour on a rim of the background, so that it is seen on everything. */
+function outlined(context: CanvasRenderingContext2D, { ratio, theme }: Overlay, path: () => void): void {
+  for (const [color, width] of [
+    [theme.background, 4],
+    [theme.accent, 2],
+  ] as const) {
+    context.beginPath();
+    path();
+    context.strokeStyle = color;
+    context.lineWidth = width * ratio;
+    context.stroke();
+  }
+}
+
+function mark(context: CanvasRenderingContext2D, overlay: Overlay, { x, y }: Point, text: string): void {
+  const { ratio, theme } = overlay;
+  outlined(context, overlay, () => context.arc(x, y, 3 * ratio, 0, 2 * Math.PI));
+  label(context, overlay, text, { x: x + 12 * ratio, y: y - 12 * ratio }, theme.accent, 13);
+}
+
+function label(
+  context: CanvasRenderingContext2D,
+  { ratio, theme }: Overlay,
+  text: string,
+  { x, y }: Point,
+  color: string,
+  size: number,
+): void {
+  context.font = `bold ${size * ratio}px system-ui, sans-serif`;
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  context.lineJoin = 'round';
+  context.lineWidth = 4 * ratio;
+  context.strokeStyle = theme.background;
+  context.strokeText(text, x, y);
+  context.fillStyle = color;
+  context.fillText(text, x, y);
+}
+
+function drawMedians(context: CanvasRenderingContext2D, overlay: Overlay): void {
+  const { frame, side, theme, ratio } = overlay;
+  const spots = overlay.medians.map((median) => ({ ...toPixels(frame, side, median), label: median.label }));
+  // While all classes lie on one spot, ten labels there say nothing.
+  const spread = Math.max(
+    ...spots.map(({ x }) => Math.abs(x - spots[0]!.x)),
+    ...spots.map(({ y }) => Math.abs(y - spots[0]!.y)),
+  );
+  if (!(spread > 60 * ratio)) return;
+  const places = partLabels(spots, 20 * ratio);
+  for (const [i, { label: digit }] of spots.entries())
+    label(context, overlay, String(digit), places[i]!, theme.text, 17);
+}
+
+/** Moves labels apart until none is nearer than `distance` to another, or nearly so. */
+function partLabels(spots: readonly Point[], distance: number): Point[] {
+  const places = spots.map(({ x, y }) => ({ x, y }));
+  for (let round = 0; round < 50; round++) {
+    for (const [i, a] of places.entries()) {
+      for (const b of places.slice(0, i)) {
+        const gap = Math.hypot(a.x - b.x, a.y - b.y);
+        if (gap >= distance) continue;
+        // Equal spots part along a fixed direction.
+        const angle = gap > 0 ? Math.atan2(a.y - b.y, a.x - b.x) : i;
+        const push = (distance - gap) / 2;
+        a.x += push * Math.cos(angle);
+        a.y += push * Math.sin(angle);
+        b.x -= push * Math.cos(angle);
+        b.y -= push * Math.sin(angle);
+      }
+    }
+  }
+  return places;
+}
+
+function drawTicks(context: CanvasRenderingContext2D, overlay: Overlay): void {
+  const { frame, side, ratio, theme, axes } = overlay;
+  const step = niceStep(2 * frame.half, 8);
+  const decimals = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+  const small = 11;
+  context.globalAlpha = 0.9;
+  for (let value = Math.ceil((frame.x - frame.half) / step) * step; value < frame.x + frame.half; value += step) {
+    const { x } = toPixels(frame, side, { x: value, y: 0 });
+    if (x < 40 * ratio || x > side - 30 * ratio) continue;
+    label(context, overlay, formatNumber(value, decimals), { x, y: side - 10 * ratio }, theme.faint, small);
+  }
+  for (let value = Math.ceil((frame.y - frame.half) / step) * step; value < frame.y + frame.half; value += step) {
+    const { y } = toPixels(frame, side, { x: 0, y: value });
+    if (y < 30 * ratio || y > side - 30 * ratio) continue;
+    label(context, overlay, formatNumber(value, decimals), { x: 16 * ratio, y }, theme.faint, small);
+  }
+  label(context, overlay, axes[0], { x: side - 14 * ratio, y: side - 10 * ratio }, theme.text, 13);
+  label(context, overlay, axes[1], { x: 16 * ratio, y: 12 * ratio }, theme.text, 13);
+  context.globalAlpha = 1;
+}

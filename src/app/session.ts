@@ -1,0 +1,246 @@
+import type { DataSet } from '../data/dataset.ts';
+import type { Device } from '../gpu/device.ts';
+import { createDevice } from '../index.ts';
+import type { VaeConfig } from '../vae/config.ts';
+import type { Losses } from '../vae/losses.ts';
+import type { EpochResult, Progress, Snapshot, Vae } from '../vae/vae.ts';
+import { Vae as VaeClass } from '../vae/vae.ts';
+import { Metrics } from './metrics.ts';
+
+/** What happened; listeners look at the session for the rest. */
+export type SessionEvent =
+  /** Another model, or the same one on another device: whatever was bound to its buffers is stale. */
+  | 'model'
+  /** Training began or ended. */
+  | 'activity'
+  /** Losses came in. */
+  | 'progress'
+  /** An epoch is done. */
+  | 'epoch'
+  /** A snapshot worth keeping was taken. */
+  | 'snapshot';
+
+const SNAPSHOT_EVERY_MS = 30_000;
+/** Steps per second are a mean over this time. */
+const RATE_WINDOW_MS = 5000;
+
+/**
+ * The page's state: the data, the device, the model and what it has learned so far. Widgets listen and look; only this
+ * changes the model.
+ */
+export class Session {
+  readonly metrics = new Metrics();
+  #listeners = new Set<(event: SessionEvent) => void>();
+  #device: Device;
+  #data: DataSet;
+  #vae: Vae | undefined;
+  #abort: AbortController | undefined;
+  /** The training or the step that runs now. */
+  #running: Promise<void> = Promise.resolve();
+  #progress: Progress | undefined;
+  #pace: { at: number; step: number }[] = [];
+  #recoveries = 0;
+  #recoveredAt: number | undefined;
+  #busy = false;
+  /** Called for what goes wrong while nobody waits for it. */
+  onError: (error: unknown) => void = () => {};
+
+  private constructor(device: Device, data: DataSet) {
+    this.#device = device;
+    this.#data = data;
+  }
+
+  /** @throws NoAdapterError, DeviceLimitError, ConfigError */
+  static async open(data: DataSet, config: VaeConfig): Promise<Session> {
+    const session = new Session(await createDevice(), data);
+    session.#watch();
+    await session.build(config);
+    return session;
+  }
+
+  listen(listener: (event: SessionEvent) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  get device(): Device {
+    return this.#device;
+  }
+
+  get data(): DataSet {
+    return this.#data;
+  }
+
+  get vae(): Vae {
+    return this.#vae!;
+  }
+
+  get training(): boolean {
+    return this.#abort !== undefined;
+  }
+
+  /** True while something other than training needs the model for itself. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  get finished(): boolean {
+    return this.vae.step >= this.vae.steps;
+  }
+
+  get progress(): Progress | undefined {
+    return this.#progress;
+  }
+
+  /** Devices lost and replaced, and the step that the last recovery went on from. */
+  get recovery(): { count: number; step: number } | undefined {
+    return this.#recoveredAt === undefined ? undefined : { count: this.#recoveries, step: this.#recoveredAt };
+  }
+
+  /**
+   * Replaces the model, and the data set if one is given. When that fails the old model stays.
+   * @throws ConfigError, DeviceLimitError, GpuError
+   */
+  async build(config: Partial<VaeConfig>, options: { snapshot?: Snapshot; data?: DataSet } = {}): Promise<void> {
+    await this.pause();
+    await this.#exclusive(async () => {
+      const data = options.data ?? this.#data;
+      const next = await VaeClass.create(this.#device, data, config, {
+        ...(options.snapshot ? { snapshot: options.snapshot } : {}),
+        reopen: () => this.#reopen(),
+        onRecover: ({ step }) => {
+          this.#recoveries++;
+          this.#recoveredAt = step;
+          this.metrics.cut(step);
+          this.#emit('model');
+        },
+      });
+      this.#vae?.dispose();
+      this.#vae = next;
+      this.#data = data;
+      this.#progress = undefined;
+      this.#recoveredAt = undefined;
+      this.metrics.restart(next.history, next.config, data.train.count);
+    });
+    this.#emit('model');
+  }
+
+  /** Trains until the epochs are done or `pause()`. */
+  train(): void {
+    if (this.training || this.#busy) return;
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#pace = [{ at: performance.now(), step: this.vae.step }];
+    this.#emit('activity');
+    this.#running = this.vae
+      .train({
+        signal: abort.signal,
+        snapshotEveryMs: SNAPSHOT_EVERY_MS,
+        onProgress: (progress) => {
+          this.#progress = { ...progress, ...this.#paceOf(progress) };
+          this.metrics.addTrain(progress.step, progress.train);
+          this.#emit('progress');
+        },
+        onEpoch: (result) => this.#epochDone(result),
+        onSnapshot: () => this.#emit('snapshot'),
+      })
+      .then(() => {})
+      .catch((error) => this.onError(error))
+      .finally(() => {
+        this.#abort = undefined;
+        this.#emit('activity');
+      });
+  }
+
+  /** The pace of the last seconds, with everything that comes between steps. */
+  #paceOf({ step, steps }: Progress): Pick<Progress, 'stepsPerSecond' | 'secondsLeft'> {
+    const at = performance.now();
+    // After a recovery steps are done again.
+    this.#pace = this.#pace.filter((past) => at - past.at < RATE_WINDOW_MS && past.step < step);
+    const first = this.#pace[0] ?? { at: at - RATE_WINDOW_MS, step };
+    this.#pace.push({ at, step });
+    const stepsPerSecond = (1000 * Math.max(0.1, step - first.step)) / Math.max(1, at - first.at);
+    return { stepsPerSecond, secondsLeft: (steps - step) / stepsPerSecond };
+  }
+
+  #epochDone(result: EpochResult): void {
+    this.metrics.addTest(result.step, result.test);
+    this.#emit('epoch');
+  }
+
+  /** Ends training after the chunks in flight. */
+  async pause(): Promise<void> {
+    this.#abort?.abort();
+    await this.#running;
+  }
+
+  /** Exactly one training step. */
+  async step(): Promise<void> {
+    if (this.training || this.#busy) return;
+    await this.#exclusive(async () => {
+      const start = performance.now();
+      let train: Losses | undefined;
+      await this.vae.advance(1, {
+        onChunk: ([loss]) => {
+          if (loss) train = { ...loss, loss: loss.bce + this.vae.config.beta * loss.kld };
+        },
+      });
+      const stepsPerSecond = 1000 / (performance.now() - start);
+      if (train) {
+        const { step, steps, config } = this.vae;
+        const epoch = Math.min(config.epochs, Math.floor(((step - 1) * config.batch) / this.#data.train.count) + 1);
+        const secondsLeft = (steps - step) / stepsPerSecond;
+        this.#progress = { epoch, epochs: config.epochs, step, steps, train, stepsPerSecond, secondsLeft };
+        this.metrics.addTrain(step, train);
+      }
+      // A recovery goes on from the last snapshot, and a reload too.
+      await this.vae.snapshot();
+    });
+    this.#emit('progress');
+    this.#emit('snapshot');
+  }
+
+  /** Lets `work`, which may train, have the model for itself. */
+  async exclusive<T>(work: (vae: Vae) => Promise<T>): Promise<T> {
+    await this.pause();
+    const result = await this.#exclusive(async () => {
+      const done = await work(this.vae);
+      await this.vae.snapshot();
+      return done;
+    });
+    this.#emit('snapshot');
+    return result;
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    this.#busy = true;
+    this.#emit('activity');
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+      this.#emit('activity');
+    }
+  }
+
+  async #reopen(): Promise<Device> {
+    const lost = this.#device;
+    this.#device = await createDevice();
+    lost.dispose();
+    this.#watch();
+    return this.#device;
+  }
+
+  /** A device that is lost while nothing is computed is noticed here, not only at the next click. */
+  #watch(): void {
+    const device = this.#device;
+    device.handle.lost.then(() => {
+      if (device.disposed || device !== this.#device || this.training || this.#busy) return;
+      this.#vae?.snapshot().catch((error) => this.onError(error));
+    });
+  }
+
+  #emit(event: SessionEvent): void {
+    if (!this.#vae) return;
+    for (const listener of this.#listeners) listener(event);
+  }
+}

@@ -1,0 +1,72 @@
+import { element } from './dom.ts';
+import type { Session } from './session.ts';
+
+/** A screen reader hears a change of the text; it shall hear one at most every few seconds. */
+const EVERY_MS = 2500;
+
+/** One line on how far training is, and a bar. */
+export class Status {
+  readonly root: HTMLElement;
+  #text = element('div', { role: 'status' });
+  #bar = element('progress', { max: 1, value: 0, 'aria-label': 'Progress' });
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lastAt = Number.NEGATIVE_INFINITY;
+
+  constructor() {
+    this.root = element('div', { class: 'status' }, this.#text, this.#bar);
+  }
+
+  /** Says something at once. */
+  say(text: string, part?: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#lastAt = performance.now();
+    this.#text.textContent = text;
+    if (part !== undefined) this.#bar.value = part;
+  }
+
+  /** Moves the bar only. */
+  move(part: number): void {
+    this.#bar.value = part;
+  }
+
+  follow(session: Session): void {
+    session.listen((event) => {
+      this.move(session.vae.step / session.vae.steps);
+      if (event === 'snapshot') return;
+      if (event === 'progress' && session.training) this.#later(session);
+      else this.say(describe(session));
+    });
+    this.say(describe(session), session.vae.step / session.vae.steps);
+  }
+
+  #later(session: Session): void {
+    const wait = this.#lastAt + EVERY_MS - performance.now();
+    this.#timer ??= setTimeout(() => this.say(describe(session)), Math.max(0, wait));
+  }
+}
+
+/** `epoch 3/20 · step 1406/9375 · −ELBO 152.3 · 41 steps/s · 2:31 left` */
+export function describe(session: Session): string {
+  const { vae, progress, recovery } = session;
+  const parts: string[] = [];
+  const done = vae.history.at(-1)?.epoch ?? 0;
+  parts.push(`epoch ${progress?.epoch ?? done}/${vae.config.epochs}`, `step ${vae.step}/${vae.steps}`);
+  const loss = progress?.train.loss ?? vae.history.at(-1)?.train.loss;
+  if (loss !== undefined) parts.push(`−ELBO ${loss.toFixed(1)}`);
+  if (session.training && progress) {
+    const { stepsPerSecond, secondsLeft } = progress;
+    parts.push(`${stepsPerSecond.toFixed(stepsPerSecond < 10 ? 1 : 0)} steps/s`, `${clock(secondsLeft)} left`);
+  } else if (session.finished) parts.push('finished');
+  else if (session.training) parts.push('training');
+  else parts.push(session.busy ? 'working' : vae.step === 0 ? 'ready' : 'paused');
+  if (recovery) parts.push(`GPU device lost and rebuilt, went on from step ${recovery.step}`);
+  return parts.join(' · ');
+}
+
+function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const padded = String(rest).padStart(2, '0');
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${padded}` : `${minutes}:${padded}`;
+}

@@ -1,0 +1,54 @@
+import { PALETTE } from '../data/palette.ts';
+import type { Color } from '../gpu/painter.ts';
+
+/** `#rrggbb` -> red, green, blue in [0, 1]. */
+function parse(color: string): Color {
+  const bits = Number.parseInt(color.slice(1), 16);
+  return [((bits >> 16) & 255) / 255, ((bits >> 8) & 255) / 255, (bits & 255) / 255];
+}
+
+/** What is drawn rather than styled takes its colours from here. */
+export interface Theme {
+  /** A digit's background and its strokes. */
+  paper: Color;
+  ink: Color;
+  background: string;
+  text: string;
+  faint: string;
+  grid: string;
+  accent: string;
+}
+
+export const CLASS_COLORS: readonly Color[] = PALETTE.map(parse);
+
+const LIGHT = {
+  paper: '#ffffff',
+  ink: '#16181d',
+  background: '#ffffff',
+  text: '#16181d',
+  faint: '#5b6270',
+  grid: '#e4e7ec',
+  accent: '#2456c5',
+};
+const DARK = {
+  paper: '#14171c',
+  ink: '#f2f4f7',
+  background: '#14171c',
+  text: '#e8eaee',
+  faint: '#9aa3b2',
+  grid: '#2b313b',
+  accent: '#8db4ff',
+};
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+
+/** The colours for the visitor's preference, now. */
+export function theme(): Theme {
+  const colors = dark.matches ? DARK : LIGHT;
+  return { ...colors, paper: parse(colors.paper), ink: parse(colors.ink) };
+}
+
+/** Calls when the preference changes. */
+export function onThemeChange(call: () => void): void {
+  dark.addEventListener('change', call);
+}

@@ -1,0 +1,88 @@
+import { type Device, DeviceLostError } from '../gpu/device.ts';
+
+const WINDOW_MS = 60_000;
+/** How often a device may go within the window; one that goes oftener is broken, or the model makes it so. */
+const MOST_LOSSES = 3;
+/** A driver that was reset may need a moment before it gives a device again. */
+const REOPEN_PAUSE_MS = 500;
+
+/** The device was lost more often than recovering makes sense. `Vae.lastSnapshot` still has what was learned. */
+export class RepeatedDeviceLossError extends DeviceLostError {
+  override name = 'RepeatedDeviceLossError';
+}
+
+/** What a recovery needs from the model that it recovers. */
+export interface Recoverable {
+  /** Where the model lives now. */
+  device(): Device;
+  /** Frees everything on the device, which may be lost. */
+  release(): void;
+  /** Makes everything anew on the device, from the last snapshot. */
+  rebuildOn(device: Device, loss: Error): Promise<void>;
+}
+
+/** Moves a model to another device whenever its own is lost, at most three times within a minute. */
+export class Recovery {
+  readonly #model: Recoverable;
+  readonly #reopen: (() => Promise<Device>) | undefined;
+  #lossTimes: number[] = [];
+  /** Several calls may notice the same loss; it is recovered from once. */
+  #running: Promise<void> | undefined;
+
+  /** @param reopen without it a loss stays an error */
+  constructor(model: Recoverable, reopen: (() => Promise<Device>) | undefined) {
+    this.#model = model;
+    this.#reopen = reopen;
+  }
+
+  /**
+   * Does `work`, and does it again when the device was lost meanwhile and the model has moved.
+   * @throws RepeatedDeviceLossError for the fourth loss within a minute
+   */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      await this.#running;
+      const device = this.#model.device();
+      try {
+        return await work();
+      } catch (error) {
+        if (!this.#reopen || !(error instanceof DeviceLostError) || error instanceof RepeatedDeviceLossError)
+          throw error;
+        if (device === this.#model.device()) {
+          // A device that its owner disposed of is gone on purpose.
+          if (device.disposed && !this.#running) throw error;
+          this.#running ??= this.#move(error, this.#reopen).finally(() => {
+            this.#running = undefined;
+          });
+        }
+      }
+    }
+  }
+
+  async #move(loss: Error, reopen: () => Promise<Device>): Promise<void> {
+    let reason = loss;
+    for (;;) {
+      this.#count(reason);
+      this.#model.release();
+      try {
+        await this.#model.rebuildOn(await reopen(), loss);
+        return;
+      } catch (error) {
+        reason = error as Error;
+        await new Promise((resolve) => setTimeout(resolve, REOPEN_PAUSE_MS));
+      }
+    }
+  }
+
+  #count(cause: Error): void {
+    const now = performance.now();
+    this.#lossTimes = this.#lossTimes.filter((time) => now - time < WINDOW_MS);
+    if (this.#lossTimes.length >= MOST_LOSSES) {
+      throw new RepeatedDeviceLossError(
+        `recover: the GPU device was lost ${MOST_LOSSES + 1} times within a minute, expected at most ${MOST_LOSSES} (${cause.message}): use another adapter or a smaller batch, and resume`,
+        { cause },
+      );
+    }
+    this.#lossTimes.push(now);
+  }
+}

@@ -1,0 +1,305 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createCanvas, loadImage } from '@napi-rs/canvas';
+import type { Locator, Page } from 'playwright/test';
+import { expect as baseExpect } from '../support/fixtures.ts';
+import { lossOf, openSite, stepOf, test } from './site.ts';
+
+/** A software adapter on a busy machine takes its time. */
+const expect = baseExpect.configure({ timeout: 60_000 });
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const panel = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true });
+const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
+
+/** Grey levels that a picture shows: few for an empty canvas. */
+async function levelsOf(canvas: Locator): Promise<number> {
+  const image = await loadImage(await canvas.screenshot());
+  const context = createCanvas(image.width, image.height).getContext('2d');
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  const levels = new Set<number>();
+  for (let i = 0; i < data.length; i += 4) levels.add(data[i]!);
+  return levels.size;
+}
+
+async function pause(page: Page): Promise<void> {
+  await press(page, 'Pause');
+  await page.getByRole('button', { name: 'Train', exact: true }).waitFor();
+}
+
+/** Nothing is in the way of the next command: neither training nor a step. */
+async function idle(page: Page): Promise<void> {
+  await expect(page.getByRole('button', { name: 'Step', exact: true })).toBeEnabled();
+}
+
+async function stepOnce(page: Page): Promise<void> {
+  const before = await stepOf(page);
+  await press(page, 'Step');
+  await expect.poll(() => stepOf(page)).toBe(before + 1);
+  await idle(page);
+}
+
+test('a visitor trains, explores, saves, reloads and goes on with the same numbers', async ({
+  page,
+  siteUrl,
+  errors,
+}, testInfo) => {
+  const foreign: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(siteUrl) && !/^(blob|data):/.test(request.url())) foreign.push(request.url());
+  });
+  await openSite(page, siteUrl);
+  await expect(page.getByRole('status')).toHaveText('epoch 0/2 · step 0/938 · ready');
+  const reconstructions = panel(page, 'Reconstructions').locator('canvas');
+  await expect.poll(() => levelsOf(reconstructions), 'grey levels of the untrained pictures').toBeGreaterThan(20);
+
+  await press(page, 'Train');
+  await expect.poll(() => lossOf(page)).toBeLessThan(260);
+  await expect(page.getByRole('status')).toContainText(
+    /epoch 1\/2 · step \d+\/938 · −ELBO [\d.]+ · [\d.]+ steps\/s · \d/,
+  );
+  await pause(page);
+  await idle(page);
+  await stepOnce(page);
+
+  for (const name of ['Samples', 'Decoded point', 'Draw a digit']) {
+    const canvas = panel(page, name).locator('canvas.images').first();
+    await expect.poll(() => levelsOf(canvas), name).toBeGreaterThan(20);
+  }
+  await expect.poll(() => levelsOf(panel(page, 'Latent space').locator('.plane'))).toBeGreaterThan(100);
+
+  const point = panel(page, 'Decoded point');
+  await expect(point).toContainText('z = (0.00, 0.00)');
+  await page.getByRole('application').focus();
+  await page.keyboard.press('ArrowRight');
+  await expect(point).toContainText('z = (0.20, 0.00)');
+  await page.keyboard.press('Enter');
+  for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await expect(point).toContainText('From A (0.20, 0.00) to B (0.20, 0.60)');
+
+  const pad = panel(page, 'Draw a digit').locator('.pad');
+  await pad.scrollIntoViewIfNeeded();
+  const box = (await pad.boundingBox())!;
+  await page.mouse.move(box.x + 0.5 * box.width, box.y + 0.2 * box.height);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 0.5 * box.width, box.y + 0.8 * box.height, { steps: 5 });
+  await page.mouse.up();
+  await expect(panel(page, 'Draw a digit')).toContainText(/μ ± σ = \(.*\d ± \d/);
+
+  const downloading = page.waitForEvent('download');
+  await press(page, 'Save checkpoint');
+  const file = testInfo.outputPath('checkpoint.safetensors');
+  await (await downloading).saveAs(file);
+  const saved = await stepOf(page);
+  await stepOnce(page);
+  const loss = await lossOf(page);
+
+  await page.reload();
+  await page.getByRole('button', { name: 'Resume last session' }).waitFor();
+  await idle(page);
+  expect(await stepOf(page)).toBe(0);
+  await page.getByLabel('Checkpoint file').setInputFiles(file);
+  await expect.poll(() => stepOf(page)).toBe(saved);
+  await idle(page);
+  await stepOnce(page);
+  expect(await lossOf(page), 'loss of the step after the checkpoint').toBe(loss);
+
+  await page.reload();
+  await idle(page);
+  await press(page, 'Resume last session');
+  await expect.poll(() => stepOf(page), 'the step that the browser kept').toBe(saved + 1);
+
+  expect(errors).toEqual([]);
+  expect(foreign, 'requests to elsewhere').toEqual([]);
+});
+
+test('a link reproduces a run', async ({ page, siteUrl }) => {
+  const losses: number[] = [];
+  for (const seed of [7, 7, 8]) {
+    await page.goto('about:blank');
+    await openSite(page, siteUrl, `#hidden=32&seed=${seed}&learningRate=0.01`);
+    await stepOnce(page);
+    await stepOnce(page);
+    losses.push(await lossOf(page));
+  }
+  expect(losses[0]).toBe(losses[1]);
+  expect(losses[0]).not.toBe(losses[2]);
+});
+
+test('settings apply on reset, and bad ones are refused', async ({ page, siteUrl }) => {
+  await openSite(page, siteUrl, '#hidden=32&latent=100000&constructor=1');
+  await expect(page.getByRole('alert')).toContainText('Ignored: latent, constructor');
+  await page.getByLabel('Latent dimensions').fill('3');
+  await expect(panel(page, 'Controls')).toContainText('applies on reset');
+  await page.getByLabel('Batch').fill('0');
+  await expect(panel(page, 'Controls')).toContainText('expected 1 to 4096');
+  await press(page, 'Reset');
+  await expect(panel(page, 'Latent space')).toContainText('KL of each');
+  await expect(page.getByLabel('Batch')).toHaveValue('128');
+  expect(new URL(page.url()).hash).toContain('latent=3');
+});
+
+test('a lost device comes back and training goes on', async ({ page, siteUrl, errors }) => {
+  await page.addInitScript(() => {
+    const devices: GPUDevice[] = [];
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (descriptor) {
+      const device = await requestDevice.call(this, descriptor);
+      devices.push(device);
+      return device;
+    };
+    Object.assign(window, { loseDevice: () => devices.at(-1)?.destroy() });
+  });
+  await openSite(page, siteUrl);
+  await press(page, 'Train');
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(20);
+  await page.evaluate(() => (window as unknown as { loseDevice(): void }).loseDevice());
+  await expect(page.getByRole('status')).toContainText('GPU device lost and rebuilt');
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(30);
+  await pause(page);
+  await idle(page);
+  await expect
+    .poll(() => levelsOf(panel(page, 'Reconstructions').locator('canvas')), 'the pictures are drawn again')
+    .toBeGreaterThan(20);
+
+  // While nothing is computed, too.
+  const step = await stepOf(page);
+  await page.evaluate(() => (window as unknown as { loseDevice(): void }).loseDevice());
+  await expect(page.getByRole('status')).toContainText(`went on from step ${step}`);
+  await idle(page);
+  await stepOnce(page);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  expect(errors).toEqual([]);
+});
+
+for (const [what, script, text] of [
+  ['without WebGPU', 'delete Navigator.prototype.gpu', 'This browser has no WebGPU'],
+  ['without an adapter', 'GPU.prototype.requestAdapter = async () => null', 'WebGPU found no usable GPU'],
+] as const) {
+  test(`${what} a panel says what to do`, async ({ page, siteUrl }) => {
+    await page.addInitScript(script);
+    await page.goto(siteUrl);
+    const alert = page.getByRole('alert');
+    await expect(alert).toContainText(text);
+    for (const browser of ['Chrome', 'Firefox', 'Safari']) await expect(alert).toContainText(browser);
+  });
+}
+
+test('garbage files show an error and leave the model as it was', async ({ page, siteUrl, errors }) => {
+  await openSite(page, siteUrl);
+  await stepOnce(page);
+  const garbage = { mimeType: 'application/octet-stream', buffer: Buffer.from('<img src=x onerror=alert(1)>') };
+  await page.getByLabel('Checkpoint file').setInputFiles({ name: 'bad.safetensors', ...garbage });
+  await expect(page.getByRole('alert')).toContainText('Loading the checkpoint failed');
+  await page.getByLabel(/Other data/).setInputFiles([{ name: '<b>x</b>.idx', ...garbage }]);
+  await expect(page.getByRole('alert')).toContainText('expected train-images-idx3-ubyte');
+  await expect(page.getByRole('alert')).toContainText('<b>x</b>.idx');
+  const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
+  await page.getByLabel(/Other data/).setInputFiles(names.map((name) => ({ name: `${name}-ubyte`, ...garbage })));
+  await expect(page.getByRole('alert')).toContainText('this is not an IDX file');
+  await stepOnce(page);
+  expect(await stepOf(page)).toBe(2);
+  expect(errors).toEqual([]);
+});
+
+test('own data can be trained on', async ({ page, siteUrl }) => {
+  const idx = (sizes: number[], fill: (i: number) => number): Buffer => {
+    const header = Buffer.alloc(4 + 4 * sizes.length);
+    header.set([0, 0, 8, sizes.length]);
+    for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
+    const length = sizes.reduce((product, size) => product * size, 1);
+    return Buffer.concat([header, Buffer.from(Uint8Array.from({ length }, (_, i) => fill(i)))]);
+  };
+  const mimeType = 'application/octet-stream';
+  const set = (name: string, count: number) => [
+    { name: `${name}-images-idx3-ubyte`, mimeType, buffer: idx([count, 5, 7], (i) => (i * 89) % 256) },
+    { name: `${name}-labels-idx1-ubyte`, mimeType, buffer: idx([count], (i) => i % 3) },
+  ];
+  await openSite(page, siteUrl);
+  await page.getByLabel(/Other data/).setInputFiles([...set('train', 40), ...set('t10k', 6)]);
+  await expect(panel(page, 'Controls')).toContainText('40 training and 6 test images, 7 × 5');
+  await idle(page);
+  await press(page, 'Train');
+  await expect(page.getByRole('status')).toContainText('finished');
+  await expect(panel(page, 'Latent space')).toContainText('6 test images');
+});
+
+test('every view can be saved, curves and classes chosen, and past epochs replayed', async ({
+  page,
+  siteUrl,
+  errors,
+}) => {
+  await openSite(page, siteUrl, '#hidden=16&batch=2048&epochs=1');
+  // The look at the untrained model is complete.
+  await expect(panel(page, 'Latent space')).toContainText('10,000 test images');
+  await press(page, 'Train');
+  await expect(page.getByRole('status')).toContainText('step 30/30');
+  await expect(page.getByRole('status')).toContainText('finished');
+  const slider = page.getByLabel('Epoch shown');
+  await expect(slider).toHaveAttribute('max', '2');
+  await slider.focus();
+  await page.keyboard.press('Home');
+  await expect(panel(page, 'Latent space')).toContainText('untrained');
+  await page.keyboard.press('End');
+  await expect(panel(page, 'Latent space')).toContainText('Replaynow');
+
+  const three = panel(page, 'Latent space').getByRole('button', { name: '3', exact: true });
+  await three.click();
+  await expect(three).toHaveAttribute('aria-pressed', 'false');
+  await panel(page, 'Loss').getByRole('button', { name: 'BCE' }).click();
+  await expect(panel(page, 'Loss')).toContainText('BCE test');
+  await panel(page, 'Loss').getByRole('button', { name: 'Log scale' }).click();
+
+  for (const name of ['loss curves', 'reconstructions', 'samples', 'latent space', 'interpolation']) {
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('button', { name: `Save the ${name} as PNG` }).click();
+    const image = await loadImage(readFileSync(await (await downloading).path()));
+    expect(image.width, name).toBeGreaterThan(200);
+  }
+  const downloading = page.waitForEvent('download');
+  await press(page, 'Download metrics');
+  const csv = readFileSync(await (await downloading).path(), 'utf8');
+  expect(csv).toMatch(/^epoch,step,train_loss,.*\n1,30,[\d.]+,.*\n$/);
+
+  await press(page, 'Measure kernels');
+  await expect(panel(page, 'Kernels').getByRole('row', { name: /^adam / })).toBeVisible();
+  await press(page, 'Check this GPU');
+  await expect(panel(page, 'Kernels')).toContainText(/Check \d+ of \d{3}/);
+  expect(errors).toEqual([]);
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing (${colorScheme})`, async ({ page, siteUrl }) => {
+    await page.emulateMedia({ colorScheme });
+    await openSite(page, siteUrl, '#hidden=16&latent=3');
+    await expect(panel(page, 'Latent space')).toContainText('10,000 test images');
+    await page.evaluate(AXE);
+    const violations = await page.evaluate(async () => {
+      const { axe } = window as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    });
+    expect(violations).toEqual([]);
+  });
+}
+
+test('on a phone nothing is wider than the screen, and nothing moves while it loads', async ({ page, siteUrl }) => {
+  await page.setViewportSize({ width: 375, height: 800 });
+  await openSite(page, siteUrl, '#hidden=16');
+  const shifts = await page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        let sum = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) sum += (entry as PerformanceEntry & { value: number }).value;
+        }).observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => resolve(sum), 3000);
+      }),
+  );
+  expect(shifts).toBeLessThan(0.02);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(375);
+});

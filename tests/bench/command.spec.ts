@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from '../support/fixtures.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ADAPTER = process.env.WEBGPU_VAE_ADAPTER ? ['--adapter', process.env.WEBGPU_VAE_ADAPTER] : [];
+
+function bench(...args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(process.execPath, ['--import', 'tsx', 'bench/bench.ts', ...args], { cwd: ROOT });
+}
+
+test('--json prints one object on one line, and its memory adds up', async () => {
+  const { stdout } = await bench('--json', '--only', 'memory', ...ADAPTER);
+  expect(stdout.split('\n')).toHaveLength(2);
+  const { adapter, memory } = JSON.parse(stdout);
+  expect(adapter.name).toMatch(/./);
+  expect(memory.model).toBe('784-512-256-2');
+  const sizes = Object.values<number>(memory.bytes);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(memory.allocated_bytes);
+  // 70,000 images of a byte per pixel, each set padded by up to two words.
+  expect(memory.bytes.images).toBeGreaterThanOrEqual(70_000 * 784);
+  expect(memory.bytes.images).toBeLessThanOrEqual(70_000 * 784 + 16);
+  // Two moments for every parameter, and all gradients.
+  expect(memory.bytes['Adam moments']).toBe(2 * memory.bytes.parameters);
+  expect(memory.bytes.gradients).toBe(memory.bytes.parameters);
+});
+
+test('a wrong option is one line on stderr', async () => {
+  const failure = await bench('--only', 'speed').catch((error) => error);
+  expect(failure.code).toBe(1);
+  expect(failure.stdout).toBe('');
+  expect(failure.stderr).toBe(
+    'error: --only: there is no part "speed", expected step, kernels, gemm, cold_start_ms, memory\n',
+  );
+});

@@ -1,0 +1,144 @@
+/** What reads files from strangers, each with good files to start from and with what must hold of whatever it accepts. */
+import { gzipSync } from 'node:zlib';
+import { DataError } from '../../src/data/dataset.ts';
+import { parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
+import { unpack } from '../../src/host/mnist.node.ts';
+import { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from '../../src/vae/checkpoint.ts';
+import { ConfigError, parseConfig, type VaeConfig } from '../../src/vae/config.ts';
+import { initialParameters, parameterTable } from '../../src/vae/parameters.ts';
+import { readSafetensors, SafetensorsError, writeSafetensors } from '../../src/vae/safetensors.ts';
+import { identifyData, initialSnapshot } from '../../src/vae/snapshot.ts';
+import { tinyData } from '../reliability/faults.ts';
+import { mutateBytes, mutateJson, mutateSafetensors, type Random } from './mutate.ts';
+
+export interface Target {
+  name: string;
+  errors: (new (...args: never[]) => Error)[];
+  mutate(random: Random): Uint8Array;
+  /** Throws a plain Error if something that was accepted is not sound. */
+  read(bytes: Uint8Array): unknown;
+}
+
+const config: VaeConfig = { hidden: [5, 3], latent: 2, batch: 4, epochs: 3, learningRate: 1e-3, beta: 1, seed: 7 };
+const data = tinyData(8);
+const table = parameterTable(config, 21);
+const parameters = initialParameters(table, config.seed);
+const losses = { loss: 3.5, bce: 3, kld: 0.5 };
+const snapshot = {
+  ...initialSnapshot(table, { config, data: identifyData(data), adapter: { name: 'a', backend: 'b' }, kernels: ['k'] }),
+  step: 5,
+  sums: { bce: 1, kld: 2, weight: 3 },
+  history: [{ epoch: 1, step: 2, train: losses, test: losses, seconds: 1.5 }],
+};
+
+function idx(sizes: number[]): Uint8Array {
+  const header = new DataView(new ArrayBuffer(4 + 4 * sizes.length));
+  header.setUint32(0, 0x800 + sizes.length);
+  for (const [axis, size] of sizes.entries()) header.setUint32(4 + 4 * axis, size);
+  const length = sizes.reduce((product, size) => product * size, 1);
+  return Buffer.concat([new Uint8Array(header.buffer), Uint8Array.from({ length }, (_, i) => i)]);
+}
+
+const images = idx([5, 3, 4]);
+const labels = idx([9]);
+const model = writeSafetensors(parameters, { format: 'pt', config: JSON.stringify(config) });
+const checkpoint = writeCheckpoint(snapshot);
+/** What the gzip target may unpack to. */
+export const UNPACK_LIMIT = 2 ** 16;
+const packed = [gzipSync(images), gzipSync(new Uint8Array(UNPACK_LIMIT)), gzipSync(new Uint8Array(2 ** 22))];
+
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`accepted, but ${what}`);
+}
+
+export const targets: Target[] = [
+  {
+    name: 'IDX images',
+    errors: [DataError],
+    mutate: (random) => mutateBytes(images, random),
+    read(bytes) {
+      const parsed = parseIdxImages(bytes, 'images');
+      must(parsed.images.length === parsed.count * parsed.rows * parsed.columns, 'the sizes are not those of the data');
+      must(parsed.images.buffer === bytes.buffer, 'the images are not in the file');
+      return parsed;
+    },
+  },
+  {
+    name: 'IDX labels',
+    errors: [DataError],
+    mutate: (random) => mutateBytes(labels, random),
+    read(bytes) {
+      const parsed = parseIdxLabels(bytes, 'labels');
+      must(parsed.length === bytes.length - 8 && parsed.length > 0, 'the labels are not the data');
+      return parsed;
+    },
+  },
+  {
+    name: 'gzip',
+    errors: [DataError],
+    mutate: (random) => mutateBytes(random.pick(packed), random),
+    async read(bytes) {
+      const unpacked = await unpack(bytes, 'images.gz', UNPACK_LIMIT);
+      must(unpacked.length <= UNPACK_LIMIT, 'larger than the limit');
+      return unpacked;
+    },
+  },
+  {
+    name: 'safetensors',
+    errors: [SafetensorsError],
+    mutate: (random) => mutateSafetensors(model, random),
+    read(bytes) {
+      const { tensors } = readSafetensors(bytes);
+      const elements = tensors.map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+      must(
+        tensors.every((tensor, i) => tensor.data.length === elements[i]),
+        'a shape does not fit its data',
+      );
+      must(
+        tensors.reduce((sum, tensor) => sum + tensor.data.byteLength, 0) <= bytes.length,
+        'there is more than was read',
+      );
+      return readParameters(bytes);
+    },
+  },
+  {
+    name: 'checkpoint',
+    errors: [CheckpointError, SafetensorsError],
+    mutate: (random) => mutateSafetensors(checkpoint, random),
+    read(bytes) {
+      const read = readCheckpoint(bytes);
+      const { entries } = parameterTable(read.config, read.data.rows * read.data.columns);
+      for (const tensors of [read.parameters, read.m, read.v]) {
+        must(tensors.length === entries.length, 'tensors are missing');
+        must(
+          tensors.every(({ data: values }) => values.every(Number.isFinite)),
+          'a value is not finite',
+        );
+      }
+      // What was accepted is written and read as itself.
+      must(
+        JSON.stringify(readCheckpoint(writeCheckpoint(read))) === JSON.stringify(read),
+        'it changes when it is written',
+      );
+      return read;
+    },
+  },
+  {
+    name: 'config',
+    errors: [ConfigError, SyntaxError],
+    mutate: (random) => {
+      let text = JSON.stringify(config);
+      for (let i = random.below(3); i >= 0; i--) text = mutateJson(text, random);
+      return new TextEncoder().encode(text);
+    },
+    read(bytes) {
+      const parsed = parseConfig(JSON.parse(new TextDecoder().decode(bytes)));
+      must(Object.keys(parsed).length === 7, 'it has settings that nobody knows');
+      must(
+        Number.isInteger(parsed.latent) && parsed.latent > 0 && parsed.learningRate > 0,
+        'a setting is out of range',
+      );
+      return parsed;
+    },
+  },
+];
