@@ -62,9 +62,12 @@ export class LatentPlane implements View {
   /** What the sheet behind shows. */
   #sheetFrame = HOME;
   #encoded: Encoded | undefined;
+  #medians: { of: Encoded; axes: readonly [number, number]; values: ReturnType<typeof classMedians> } | undefined;
   #shown = 0;
-  #ends: Point[] = [];
-  #ellipse: Ellipse | undefined;
+  /** z of the ends of an interpolation: none, one or both. */
+  #ends: Float32Array[] = [];
+  /** q(z|x) of a drawn digit. */
+  #drawn: { mu: Float32Array; logvar: Float32Array } | undefined;
   #withManifold = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -102,7 +105,7 @@ export class LatentPlane implements View {
     listenToPlane(this.#over, {
       frame: () => this.#frame,
       setFrame: (frame) => this.#setFrame(frame),
-      cursor: () => this.#cursor(),
+      cursor: () => this.#pointOf(this.#dimensions.z),
       moveTo: (point) => this.#moveTo(point),
       pick: (point) => this.#pick(point),
       home: () => this.#setFrame(HOME),
@@ -142,7 +145,7 @@ export class LatentPlane implements View {
     this.#encoded = undefined;
     this.#shown = 0;
     this.#ends = [];
-    this.#ellipse = undefined;
+    this.#drawn = undefined;
     this.#dimensions.reset(model.latent);
     this.#legend.reset(labels);
     this.#scrubber.keep(session.vae.step);
@@ -170,9 +173,12 @@ export class LatentPlane implements View {
     const encode = starts.map((first) => () => {
       encoder.run(first);
       const end = Math.min(count, first + encoder.batch);
+      const last = end === count;
       // A live look ends with the points that it has brought up to date; until then the old ones stay.
-      this.#shown = full ? Math.max(this.#shown, end) : first + encoder.batch >= count ? count : this.#shown;
-      this.draw();
+      if (full) this.#shown = Math.max(this.#shown, end);
+      else if (last) this.#shown = count;
+      // Drawing thousands of points costs a software adapter as much as encoding some.
+      if (last || !this.#session?.training) this.draw();
     });
     return [manifold, ...encode];
   }
@@ -197,10 +203,7 @@ export class LatentPlane implements View {
 
   /** Shows where a drawn digit's q(z|x) lies. */
   showEllipse(mu: Float32Array, logvar: Float32Array): void {
-    const [x, y] = this.#dimensions.axes;
-    const sigma = (axis: number) => Math.exp(0.5 * logvar[axis]!);
-    const second = logvar.length === 1 ? { y: 0, sigmaY: 0.3 } : { y: mu[y]!, sigmaY: sigma(y) };
-    this.#ellipse = { x: mu[x]!, sigmaX: sigma(x), ...second };
+    this.#drawn = { mu, logvar };
     this.draw();
   }
 
@@ -241,9 +244,7 @@ export class LatentPlane implements View {
   #drawOver(side: number, ratio: number): void {
     const context = this.#over.getContext('2d')!;
     const { axes } = this.#dimensions;
-    const medians = this.#encoded
-      ? classMedians(this.#encoded, this.#bound!.labels, axes).filter(({ label }) => !this.#legend.isHidden(label))
-      : [];
+    const medians = this.#mediansOn(axes).filter(({ label }) => !this.#legend.isHidden(label));
     const second = this.#bound!.model.latent === 1 ? 'class' : `z${subscript(axes[1])}`;
     drawOverlay(context, {
       frame: this.#frame,
@@ -251,11 +252,21 @@ export class LatentPlane implements View {
       ratio,
       axes: [`z${subscript(axes[0])}`, second],
       medians: medians.length <= 26 ? medians : [],
-      cursor: this.#cursor(),
-      ends: this.#ends,
-      ellipse: this.#ellipse,
+      cursor: this.#pointOf(this.#dimensions.z),
+      ends: this.#ends.map((z) => this.#pointOf(z)),
+      ellipse: this.#drawn && this.#ellipseOf(this.#drawn),
       theme: theme(),
     });
+  }
+
+  /** Sorting thousands of points at every move of the pointer would be felt. */
+  #mediansOn(axes: readonly [number, number]): ReturnType<typeof classMedians> {
+    if (!this.#encoded) return [];
+    if (this.#medians?.of !== this.#encoded || this.#medians.axes.join() !== axes.join()) {
+      const values = classMedians(this.#encoded, this.#bound!.labels, axes);
+      this.#medians = { of: this.#encoded, axes, values };
+    }
+    return this.#medians.values;
   }
 
   #resize(): void {
@@ -270,10 +281,16 @@ export class LatentPlane implements View {
     this.draw();
   }
 
-  #cursor(): Point {
+  #pointOf(z: Float32Array): Point {
     const [x, y] = this.#dimensions.axes;
-    const { z } = this.#dimensions;
     return { x: z[x] ?? 0, y: z.length === 1 ? 0 : (z[y] ?? 0) };
+  }
+
+  #ellipseOf({ mu, logvar }: { mu: Float32Array; logvar: Float32Array }): Ellipse {
+    const [x, y] = this.#dimensions.axes;
+    const sigma = (axis: number) => Math.exp(0.5 * logvar[axis]!);
+    // One dimension has no second one: the ellipse gets a height that is seen.
+    return { ...this.#pointOf(mu), sigmaX: sigma(x), sigmaY: logvar.length === 1 ? 0.3 : sigma(y) };
   }
 
   #latentAt(point: Point): Float32Array {
@@ -291,10 +308,11 @@ export class LatentPlane implements View {
   }
 
   #pick(point: Point): void {
-    this.#ends = this.#ends.length === 1 ? [this.#ends[0]!, point] : [point];
+    const z = this.#latentAt(point);
+    this.#ends = this.#ends.length === 1 ? [this.#ends[0]!, z] : [z];
     this.draw();
     const [from, to] = this.#ends;
-    if (from && to) this.onEnds(this.#latentAt(from), this.#latentAt(to));
+    if (from && to) this.onEnds(from, to);
   }
 
   #setFrame(frame: Frame): void {

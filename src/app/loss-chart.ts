@@ -18,7 +18,7 @@ const CURVES = [
 
 const HEIGHT = 260;
 /** Redrawing more often costs time that training could use. */
-const REDRAW_EVERY_MS = 250;
+const REDRAW_EVERY_MS = 500;
 
 /** The loss curves: train and test, total, BCE and KL, with their values under the pointer. */
 export class LossChart {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { writeCheckpoint } from '../index.ts';
+import { NonFiniteError, writeCheckpoint } from '../index.ts';
 import { Alerts, BROWSER_HELP } from './alerts.ts';
 import { Controls } from './controls.ts';
 import { element } from './dom.ts';
@@ -71,7 +71,9 @@ async function start(): Promise<void> {
   status.say('building the model');
   const { config, refused } = parseHash(location.hash);
   const session = await Session.open(data, config);
-  session.onError = (error) => alerts.error('Training stopped', error);
+  session.onError = (error) => {
+    alerts.error(error instanceof NonFiniteError ? 'Training stopped' : 'Something went wrong', error);
+  };
   if (refused.length > 0) {
     alerts.show(
       'The link has settings that cannot be used',
@@ -102,6 +104,8 @@ async function start(): Promise<void> {
   chart.start();
   views.start();
 
+  // Another link in the same tab is another run; the page's own changes of the hash do not come here.
+  addEventListener('hashchange', () => location.reload());
   document.addEventListener('dragover', (event) => event.preventDefault());
   document.addEventListener('drop', (event) => {
     event.preventDefault();

@@ -10,7 +10,7 @@ import { evaluateOnce } from './evaluator.ts';
 import { decodeLatents, encodeImages, type Model } from './inference.ts';
 import { EpochMean, type Losses, LossMean } from './losses.ts';
 import { firstNonFinite, NonFiniteError } from './non-finite.ts';
-import { type CreateOptions, progressOf, type TrainOptions, type VaeInternals } from './options.ts';
+import { progressOf, type TrainOptions, type VaeInternals } from './options.ts';
 import { nameParameters, type ParameterTable, parameterTable } from './parameters.ts';
 import { normalNumbers } from './random.ts';
 import { type Recoverable, Recovery } from './recovery.ts';
@@ -102,7 +102,7 @@ export class Vae {
     device: Device,
     data: DataSet,
     config: Partial<VaeConfig> = {},
-    options: VaeInternals | CreateOptions = {},
+    options: VaeInternals = {},
   ): Promise<Vae> {
     const vae = new Vae(device, data, config, options);
     await vae.#rebuild();
@@ -316,7 +316,8 @@ export class Vae {
   }
 
   /**
-   * All that is needed to go on from here. While `train()` runs, training pauses for it after the chunks in flight.
+   * All that is needed to go on from here. While `train()` runs, training pauses for it after the chunks in flight;
+   * while `advance()` runs, wait for that first.
    * @throws NonFiniteError if a parameter or a moment is not finite: nothing could be learned from there on
    */
   async snapshot(): Promise<Snapshot> {

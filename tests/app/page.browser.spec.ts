@@ -119,8 +119,10 @@ test('a visitor trains, explores, saves, reloads and goes on with the same numbe
 test('a link reproduces a run', async ({ page, siteUrl }) => {
   const losses: number[] = [];
   for (const seed of [7, 7, 8]) {
-    await page.goto('about:blank');
     await openSite(page, siteUrl, `#hidden=32&seed=${seed}&learningRate=0.01`);
+    // A link that differs in its hash only reloads the page.
+    await expect.poll(() => stepOf(page)).toBe(0);
+    await idle(page);
     await stepOnce(page);
     await stepOnce(page);
     losses.push(await lossOf(page));
@@ -173,6 +175,29 @@ test('a lost device comes back and training goes on', async ({ page, siteUrl, er
   await stepOnce(page);
   await expect(page.getByRole('alert')).toHaveCount(0);
   expect(errors).toEqual([]);
+});
+
+test('a hidden tab trains on and draws nothing', async ({ page, siteUrl }) => {
+  await openSite(page, siteUrl);
+  await press(page, 'Train');
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(5);
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
+    const { getCurrentTexture } = GPUCanvasContext.prototype;
+    Object.assign(window, { drawn: 0 });
+    GPUCanvasContext.prototype.getCurrentTexture = function () {
+      (window as unknown as { drawn: number }).drawn++;
+      return getCurrentTexture.call(this);
+    };
+  });
+  // What was under way may still be drawn.
+  const hiddenAt = await stepOf(page);
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(hiddenAt + 5);
+  const drawn = () => page.evaluate(() => (window as unknown as { drawn: number }).drawn);
+  const before = await drawn();
+  const step = await stepOf(page);
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(step + 20);
+  expect((await drawn()) - before).toBeLessThanOrEqual(2);
 });
 
 for (const [what, script, text] of [

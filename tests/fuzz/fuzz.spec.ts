@@ -44,7 +44,9 @@ for (const target of targets) {
     // Another part of the same endless list of files in every long run would find more; the same one can be repeated.
     for (let seed = 0; seed < injected; seed++) counts[await attack(target, seed)]++;
     expectCleanPrototypes();
+    // Neither reader nor mutations may be so strict that only one of the two ways is ever taken.
     expect(counts.refused).toBeGreaterThan(injected / 10);
+    expect(counts.accepted).toBeGreaterThan(injected / 1000);
     recordFault(test.info(), {
       fault: `mutated file: ${target.name}`,
       injected,
@@ -55,7 +57,7 @@ for (const target of targets) {
 }
 
 test('any bytes and any JSON: a typed error or something valid', () => {
-  const numRuns = times(300, 5000);
+  const numRuns = times(300, 2000);
   for (const { name, read, errors } of targets) {
     if (name === 'gzip') continue; // Its reader is asynchronous; random bytes are no gzip.
     const readsOrRefuses = (bytes: Uint8Array): void => {

@@ -111,9 +111,10 @@ export function mutateJson(text: string, random: Random): string {
   }
 }
 
-/** One to four random damages. */
+/** One to four random damages to a copy. */
 export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
-  let mutated = bytes;
+  // Not `slice`, which for a Buffer is no copy.
+  let mutated: Uint8Array = new Uint8Array(bytes);
   for (let i = random.below(4); i >= 0; i--) mutated = random.pick(binary)(mutated, random);
   return mutated;
 }

@@ -95,7 +95,7 @@ for (const { fault, method, type } of moments) {
     });
     expectSame(await trainWith(() => ({})).finally(stopCounting), expected);
 
-    const injected = times(4, 20);
+    const injected = times(3, 20);
     for (let done = 0; done < injected; ) {
       const moment = 1 + Math.floor(((done + 0.5) * calls) / injected);
       let seen = 0;

@@ -291,6 +291,50 @@ test('a disk that is full is an error, and the last checkpoint stays', async ({ 
   });
 });
 
+/** A module that destroys the device after every `every` submissions, at most `losses` times. */
+function losing(every: number, losses: number): string[] {
+  const code = `
+    let submissions = 0;
+    let left = ${losses};
+    Object.defineProperty(globalThis, 'GPUDevice', {
+      configurable: true,
+      set(type) {
+        Object.defineProperty(globalThis, 'GPUDevice', { value: type, writable: true, configurable: true });
+        const { createCommandEncoder } = type.prototype;
+        type.prototype.createCommandEncoder = function (...args) {
+          if (++submissions % ${every} === 0 && left-- > 0) setTimeout(() => this.destroy());
+          return createCommandEncoder.apply(this, args);
+        };
+      },
+    });`;
+  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+}
+
+test('the command loses its device: it goes on; four times within a minute: a checkpoint', async ({ cwd }) => {
+  const whole = await wholeRun(cwd);
+  const survived = await webgpuVae(['train', ...settings, '--out', 'twice'], cwd, losing(12, 2));
+  expect(survived.stderr).toBe('');
+  expect(survived.code).toBe(0);
+  expect(survived.stdout.match(/: rebuilt on .*, going on after step \d+\./g)).toHaveLength(2);
+  await expectSameRun(join(cwd, 'twice'), whole);
+
+  // Often enough that no epoch is ever done: what is kept are the snapshots in between.
+  const args = ['train', ...settings, ...often, '--out', 'run'];
+  const failed = await webgpuVae(args, cwd, losing(8, 100));
+  expect(failed.stderr).toMatch(/^error: recover: the GPU device was lost 4 times within a minute, .*\n$/);
+  expect(failed.code).toBe(1);
+  const { step } = await lastCheckpoint(join(cwd, 'run'));
+  expect(step).toBeGreaterThan(0);
+  expect((await webgpuVae(['train', '--resume', 'run', ...adapterOptions], cwd)).code).toBe(0);
+  await expectSameRun(join(cwd, 'run'), whole);
+  recordFault(test.info(), {
+    fault: 'device lost under the command line, twice and four times within a minute',
+    injected: 6,
+    outcome: `went on; after the fourth loss an error and a checkpoint of step ${step}, which resumed to the same bits`,
+    lost: 'nothing',
+  });
+});
+
 test('a training that stops being finite leaves its last checkpoint alone', async ({ cwd }) => {
   expect((await webgpuVae(['train', ...settings, '--quiet', '--out', 'run'], cwd)).code).toBe(0);
   const path = join(cwd, 'run', 'checkpoint.safetensors');
