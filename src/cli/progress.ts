@@ -26,17 +26,25 @@ function epochLine({ epoch, train, test, seconds }: EpochResult, epochs: number)
   return `epoch ${epoch}/${epochs}: test ${minusElbo(test.bce + test.kld)} (${parts}), train ${trainElbo}, ${duration(seconds)}`;
 }
 
-/** One line with the first loss, so that a log shows early that training works, then one per epoch. */
+/** How long the first steps must have lasted before their pace, compiling included, says something of the rest. */
+const PACE_AFTER_MS = 5000;
+
+/** One line with the first loss, so that a log shows early that training works, one with the pace, then one per epoch. */
 function plainReporter(): Reporter {
-  let started = false;
+  let firstAt: number | undefined;
+  let paced = false;
   const line = (text: string) => void process.stdout.write(`${text}\n`);
   return {
     line,
     progress({ epoch, epochs, step, steps, train, stepsPerSecond, secondsLeft }) {
-      if (started) return;
-      started = true;
-      const pace = `${rate(stepsPerSecond)} steps/s, about ${duration(secondsLeft)} left`;
-      line(`epoch ${epoch}/${epochs}, step ${step}/${steps}: train ${minusElbo(train.bce + train.kld)}, ${pace}`);
+      const text = `epoch ${epoch}/${epochs}, step ${step}/${steps}: train ${minusElbo(train.bce + train.kld)}`;
+      if (firstAt === undefined) {
+        firstAt = performance.now();
+        line(text);
+      } else if (!paced && performance.now() - firstAt > PACE_AFTER_MS) {
+        paced = true;
+        line(`${text}, ${rate(stepsPerSecond)} steps/s, about ${duration(secondsLeft)} left`);
+      }
     },
     epoch: (result, epochs) => line(epochLine(result, epochs)),
     stop() {},

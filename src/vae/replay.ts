@@ -30,6 +30,10 @@ interface Flight {
 /** No chunk may lap the ring while another one is in flight. */
 const LONGEST_CHUNK = LOSS_CAPACITY / 4;
 const STATE_BYTES = 16;
+/** How much of a chunk's expected time is slept through. The next chunk is queued, so sleeping too long costs nothing. */
+const SLEEP = 0.95;
+/** A result that comes sooner than this after the sleep was there before. */
+const OVERSLEPT_MS = 0.5;
 
 /**
  * Replays a plan in chunks: many steps per submission, two submissions in flight, losses read once per chunk.
@@ -40,7 +44,8 @@ export class Replay {
   readonly plan: LossPlan;
   #pool: BufferPool;
   #free: GPUBuffer[];
-  /** 0 until the first chunk has been timed. */
+  #compiled = false;
+  /** What a step is expected to take; 0 until one has been timed. */
   #msPerStep = 0;
 
   constructor(device: Device, plan: LossPlan) {
@@ -85,7 +90,7 @@ export class Replay {
     let going = true;
     let lastEnd = 0;
     while (flights.length > 0 || (going && submitted < steps)) {
-      // The first chunk also pays for compiling shaders, so it is one step and nothing follows it until it is timed.
+      // Until a step has been timed chunks are one step long, and nothing follows the one in flight.
       const inFlight = this.#msPerStep === 0 ? 1 : 2;
       while (going && submitted < steps && flights.length < inFlight) {
         const length = Math.min(this.#chunkLength(budgetMs), steps - submitted);
@@ -95,14 +100,29 @@ export class Replay {
       const flight = flights[0]!;
       const begin = Math.max(lastEnd, flight.submittedAt);
       // Sleep through most of the chunk: a pending GPU promise makes Dawn's event loop spin on a whole core.
-      await this.device.idle(begin + 0.9 * this.#msPerStep * flight.steps - performance.now());
+      await this.device.idle(begin + SLEEP * this.#msPerStep * flight.steps - performance.now());
+      const awake = performance.now();
       const { losses, state } = await this.#read(flight);
       flights.shift();
       lastEnd = performance.now();
       const msPerStep = (lastEnd - begin) / flight.steps;
-      const first = this.#msPerStep === 0;
-      this.#msPerStep = first ? msPerStep : 0.5 * (this.#msPerStep + msPerStep);
+      this.#learn(msPerStep, lastEnd - awake);
       going = onChunk({ losses, state, msPerStep }) && going;
+    }
+  }
+
+  /** @param waitedMs how long the chunk still took after the sleep */
+  #learn(msPerStep: number, waitedMs: number): void {
+    if (!this.#compiled) {
+      // The first chunk also paid for compiling shaders: it says nothing of the next one.
+      this.#compiled = true;
+    } else if (this.#msPerStep === 0) {
+      this.#msPerStep = msPerStep;
+    } else if (waitedMs < OVERSLEPT_MS) {
+      // It was done before: the time measured is the sleep's own, and the truth is shorter.
+      this.#msPerStep *= 0.75;
+    } else {
+      this.#msPerStep = 0.5 * (this.#msPerStep + msPerStep);
     }
   }
 
