@@ -154,6 +154,17 @@ def beta_of(metadata):
     return float(json.loads(metadata.get("config", "{}")).get("beta", 1))
 
 
+def baselines(x):
+    """BCE per image of the images' own mean, the best answer without a latent code, and their entropy, the lowest BCE."""
+
+    def cross_entropy(p):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(x > 0, x * np.log(p), 0) + np.where(x < 1, (1 - x) * np.log1p(-p), 0)
+        return float(-terms.sum(axis=1).mean())
+
+    return {"meanImageBce": cross_entropy(x.mean(axis=0)), "entropy": cross_entropy(x)}
+
+
 def evaluate(model_path, folder, seed):
     tensors, metadata = read_safetensors(model_path)
     model = read_model(tensors)
@@ -177,6 +188,7 @@ def evaluate(model_path, folder, seed):
         "beta": beta,
         "loss": bce + beta * kld,
         "seed": seed,
+        **baselines(images / 255.0),
     }
 
 
