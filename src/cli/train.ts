@@ -97,6 +97,11 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
     await folder.writeMetrics(vae.history);
     // From here on the run can be resumed, however early it ends.
     if (begun === 0) await keep(vae.lastSnapshot);
+    else if (vae.history.at(-1)?.step === begun) {
+      // The run may have ended between an epoch and its pictures; the parameters are still that epoch's.
+      const { writeEpochFigures } = await import('./figures.ts');
+      await writeEpochFigures(source);
+    }
     const { finished, step } = await vae.train({
       signal: stop.signal,
       onProgress: reporter.progress,

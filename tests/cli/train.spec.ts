@@ -122,7 +122,7 @@ for (const [signal, exitCode] of [
     const child = start(['train', ...args, ...adapterOptions], cwd);
     let sent = false;
     const { code } = await outcome(child, (soFar) => {
-      if (sent || !soFar.includes('steps/s')) return;
+      if (sent || !soFar.includes('train −ELBO')) return;
       sent = true;
       child.kill(signal);
     });

@@ -101,7 +101,7 @@ test('stopped by SIGTERM within an epoch, resumed for longer: as if it had been 
   const child = start(['train', ...settings, '--out', 'run'], cwd);
   let sent = false;
   const { code, stdout } = await outcome(child, (soFar) => {
-    if (sent || !soFar.includes('steps/s')) return;
+    if (sent || !soFar.includes('train −ELBO')) return;
     sent = true;
     child.kill('SIGTERM');
   });
@@ -236,7 +236,7 @@ test('a second trainer for the same folder is refused, whatever the first one do
   const first = start(['train', ...withEpochs(400), '--out', 'run'], cwd);
   let second: ReturnType<typeof webgpuVae> | undefined;
   const { code } = await outcome(first, (soFar) => {
-    if (second || !soFar.includes('steps/s')) return;
+    if (second || !soFar.includes('train −ELBO')) return;
     second = webgpuVae(['train', '--resume', 'run', ...adapterOptions], cwd);
     second.finally(() => first.kill('SIGINT'));
   });
