@@ -92,6 +92,9 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
     writtenAt = performance.now();
     writtenStep = snapshot.step;
   };
+  // Loaded beside the first steps, not when first needed: a terminal's Ctrl-C also ends the process that compiles modules.
+  const figures = import('./figures.ts');
+  figures.catch(() => undefined);
   try {
     await folder.writeConfig(config);
     await folder.writeMetrics(vae.history);
@@ -99,8 +102,7 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
     if (begun === 0) await keep(vae.lastSnapshot);
     else if (vae.history.at(-1)?.step === begun) {
       // The run may have ended between an epoch and its pictures; the parameters are still that epoch's.
-      const { writeEpochFigures } = await import('./figures.ts');
-      await writeEpochFigures(source);
+      await (await figures).writeEpochFigures(source);
     }
     const { finished, step } = await vae.train({
       signal: stop.signal,
@@ -109,8 +111,7 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
         source.results = [...vae.history];
         await folder.writeMetrics(vae.history);
         reporter.epoch(result, vae.config.epochs);
-        const { writeEpochFigures } = await import('./figures.ts');
-        await writeEpochFigures(source);
+        await (await figures).writeEpochFigures(source);
       },
       snapshotEveryMs: Math.min(SNAPSHOT_EVERY_MS, settings.checkpointEvery * MINUTE_MS),
       onSnapshot: async (snapshot, reason) => {
@@ -121,8 +122,7 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
     reporter.stop();
     await folder.write('model.safetensors', await modelFile(vae, data));
     reporter.line('The model is written; drawing the last pictures.');
-    const { writeFinalFigures } = await import('./figures.ts');
-    await writeFinalFigures(source);
+    await (await figures).writeFinalFigures(source);
     await folder.writeConfig({ ...config, status: finished ? 'finished' : 'stopped', stepsDone: step });
     printEnd(settings, folder.path, finished ? source.results.at(-1) : undefined, { step, steps: vae.steps });
     return finished ? 0 : (stop.exitCode ?? 0);
