@@ -13,12 +13,6 @@ export type GemmLayout = 'NT' | 'NN' | 'TN';
 /** One kernel of a family. The subgroup family has three: for any problem, and with four-wide loads along K or along N. */
 export type GemmVariant = 'tile' | 'subgroup' | 'subgroup_k4' | 'subgroup_n4';
 
-export interface GemmSize {
-  M: number;
-  N: number;
-  K: number;
-}
-
 const BROADCAST_SIZES = [4, 8, 16];
 
 /** The families that the device can run; the first is the better one for it. */
@@ -34,7 +28,7 @@ export function gemmFamilies(device: Device): GemmFamily[] {
 export function gemmVariant(
   device: Device,
   layout: GemmLayout,
-  { N, K }: Omit<GemmSize, 'M'>,
+  { N, K }: { N: number; K: number },
   wanted?: GemmFamily,
 ): GemmVariant {
   const families = gemmFamilies(device);
