@@ -3,7 +3,7 @@ import type { Dispatch } from '../src/gpu/kernel.ts';
 import { runSchedule, type Schedule } from '../src/gpu/schedule.ts';
 import { BufferPool, download, type Tensor } from '../src/gpu/tensor.ts';
 import { denseBackwardInput, denseBackwardWeight, denseForward } from '../src/kernels/dense.ts';
-import { type GemmFamily, type GemmLayout, gemmFamilies, gemmVariant } from '../src/kernels/gemm.ts';
+import { type GemmLayout, type GemmVariant, supportedVariants } from '../src/kernels/gemm.ts';
 import { uniformNumbers } from '../src/vae/random.ts';
 import { type ModelConfig, type Product, productFlops, productsOfStep } from './arithmetic.ts';
 import { median, significant } from './statistics.ts';
@@ -38,13 +38,13 @@ export async function measureGemms(
 ): Promise<GemmResult[]> {
   const results: GemmResult[] = [];
   const products = withoutRepetitions(productsOfStep(model, model.batch, model.imageSize));
-  for (const family of gemmFamilies(device)) {
-    for (const product of products) results.push(await measureGemm(device, product, family, budgetMs));
+  for (const variant of supportedVariants(device)) {
+    for (const product of products) results.push(await measureGemm(device, product, variant, budgetMs));
     for (const layout of LAYOUTS) {
       let last: GemmResult | undefined;
       for (const n of SQUARES) {
         if (last && last.ms * (n / last.N) ** 3 > LONGEST_MS) break;
-        last = await measureGemm(device, { layout, M: n, N: n, K: n, use: 'square' }, family, budgetMs);
+        last = await measureGemm(device, { layout, M: n, N: n, K: n, use: 'square' }, variant, budgetMs);
         results.push(last);
       }
     }
@@ -72,15 +72,15 @@ function withoutRepetitions(products: readonly Product[]): Product[] {
 export async function measureGemm(
   device: Device,
   product: Product,
-  family: GemmFamily,
+  variant: GemmVariant,
   budgetMs: number,
 ): Promise<GemmResult> {
   const { layout, M, N, K, use } = product;
-  const label = `${layout} ${M}x${N}x${K} ${family}`;
+  const label = `${layout} ${M}x${N}x${K} ${variant}`;
   const pool = new BufferPool(device);
   try {
     const numbers = { a: patternedNumbers(M * K, 0), b: patternedNumbers(N * K, 1) };
-    const { dispatch, out } = await device.checked(label, () => planProduct(pool, product, numbers, family));
+    const { dispatch, out } = await device.checked(label, () => planProduct(pool, product, numbers, variant));
     const schedule = [dispatch];
     await timedRun(device, schedule, 1, 0);
     const once = await timedRun(device, schedule, 1, 0);
@@ -92,7 +92,6 @@ export async function measureGemm(
     }
     const ms = median(times);
     const gflops = significant(productFlops(product) / ms / 1e6);
-    const variant = gemmVariant(device, layout, { N, K }, family);
     return { layout, variant, M, N, K, use, ms: significant(ms), gflops };
   } finally {
     pool.dispose();
@@ -104,7 +103,7 @@ function planProduct(
   pool: BufferPool,
   { layout, M, N, K }: Product,
   numbers: { a: Float32Array; b: Float32Array },
-  family: GemmFamily,
+  variant: GemmVariant,
 ): { dispatch: Dispatch; out: Tensor } {
   const a = (rows: number, columns: number) => pool.tensor('a', [rows, columns], { data: numbers.a });
   const b = (rows: number, columns: number) => pool.tensor('b', [rows, columns], { data: numbers.b });
@@ -112,15 +111,15 @@ function planProduct(
   switch (layout) {
     case 'NT': {
       const tensors = { inp: a(M, K), weight: b(N, K), bias: pool.tensor('bias', [N]), out };
-      return { dispatch: denseForward(pool, tensors, { family }), out };
+      return { dispatch: denseForward(pool, tensors, { variants: variant }), out };
     }
     case 'NN': {
       const tensors = { dout: a(M, K), weight: b(K, N), inp: pool.tensor('inp', [M, N]), dinp: out };
-      return { dispatch: denseBackwardInput(pool, tensors, { family }), out };
+      return { dispatch: denseBackwardInput(pool, tensors, { variants: variant }), out };
     }
     case 'TN': {
       const tensors = { dout: a(K, M), inp: b(K, N), dweight: out, dbias: pool.tensor('dbias', [M]) };
-      return { dispatch: denseBackwardWeight(pool, tensors, { family }), out };
+      return { dispatch: denseBackwardWeight(pool, tensors, { variants: variant }), out };
     }
   }
 }

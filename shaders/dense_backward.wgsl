@@ -11,20 +11,20 @@ fn problem(row_tile: u32) -> Problem {
   return input_problem(row_tile - params.weight_tiles, WEIGHT_PART + 1u);
 }
 
-fn load_b(part: u32, index: u32) -> ElementB {
+fn load_b(part: u32, index: u32) -> Element {
   if (part == WEIGHT_PART) {
     return inp[index];
   }
   return weight[index];
 }
 
-fn epilogue(part: u32, row: u32, column: u32, stride: u32, sum: vec4f) {
+fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
   let at = row * params.C + column;
-  let inside = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride) < vec4u(params.C);
+  let inside = column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.C);
   if (part == WEIGHT_PART) {
-    store_dweight(at, stride, sum, inside);
+    store_dweight(at, sums, inside);
   } else {
-    store_dinp(at, stride, sum, inside);
+    store_dinp(at, sums, inside);
   }
 }
 

@@ -9,11 +9,11 @@ struct Params {
   relu: u32,          // 1: inp is the output of a ReLU, and dinp is 0 where it is not positive
 }
 
-@group(0) @binding(0) var<storage, read> dout: array<ElementA>;
-@group(0) @binding(1) var<storage, read> inp: array<ElementB>;
+@group(0) @binding(0) var<storage, read> dout: array<Element>;
+@group(0) @binding(1) var<storage, read> inp: array<Element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
-fn load_a(index: u32) -> ElementA {
+fn load_a(index: u32) -> Element {
   return dout[index];
 }
 

@@ -7,9 +7,9 @@ fn weight_problem(row_tile: u32, part: u32) -> Problem {
   return Problem(params.OC, params.C, params.B, 1u, params.OC, params.C, 1u, row_tile, part);
 }
 
-fn store_dweight(at: u32, stride: u32, sum: vec4f, inside: vec4<bool>) {
-  if (inside.x) { dweight[at] = sum.x; }
-  if (inside.y) { dweight[at + stride] = sum.y; }
-  if (inside.z) { dweight[at + 2u * stride] = sum.z; }
-  if (inside.w) { dweight[at + 3u * stride] = sum.w; }
+fn store_dweight(at: u32, sums: vec4f, inside: vec4<bool>) {
+  if (inside.x) { dweight[at] = sums.x; }
+  if (inside.y) { dweight[at + 1u] = sums.y; }
+  if (inside.z) { dweight[at + 2u] = sums.z; }
+  if (inside.w) { dweight[at + 3u] = sums.w; }
 }

@@ -5,13 +5,13 @@ fn problem(row_tile: u32) -> Problem {
   return weight_problem(row_tile, 0u);
 }
 
-fn load_b(part: u32, index: u32) -> ElementB {
+fn load_b(part: u32, index: u32) -> Element {
   return inp[index];
 }
 
-fn epilogue(part: u32, row: u32, column: u32, stride: u32, sum: vec4f) {
-  let inside = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride) < vec4u(params.C);
-  store_dweight(row * params.C + column, stride, sum, inside);
+fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
+  let inside = column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.C);
+  store_dweight(row * params.C + column, sums, inside);
 }
 
 fn epilogue_row(part: u32, row: u32, sum: f32) {

@@ -9,12 +9,12 @@
 
 var<private> thread_bce: f32 = 0.0;
 
-fn epilogue(part: u32, row: u32, column: u32, stride: u32, sum: vec4f) {
-  let columns = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride);
+fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
+  let columns = column + vec4u(0u, 1u, 2u, 3u);
   let inside = columns < vec4u(params.OC);
   let last = min(columns, vec4u(params.OC - 1u));
   let at = row * params.OC + last;
-  let logits = sum + vec4f(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
+  let logits = sums + vec4f(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
   let target_x = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
   let e = exp(-abs(logits));
   let terms = max(logits, vec4f()) - logits * target_x + log(1.0 + e);

@@ -2,10 +2,10 @@
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-fn epilogue(part: u32, row: u32, column: u32, stride: u32, sum: vec4f) {
-  let columns = vec4u(column, column + stride, column + 2u * stride, column + 3u * stride);
+fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
+  let columns = column + vec4u(0u, 1u, 2u, 3u);
   let last = min(columns, vec4u(params.OC - 1u));
-  var value = sum + vec4f(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
+  var value = sums + vec4f(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
   switch (params.activation) {
     case 1u: { value = select(value, vec4f(), value < vec4f()); }  // not max(): that would hide a NaN
     case 2u: { value = 1.0 / (1.0 + exp(-value)); }

@@ -9,19 +9,19 @@ struct Params {
   scale: f32,       // dense_bce: 1 / B
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElementA>;
-@group(0) @binding(1) var<storage, read> weight: array<ElementB>;
+@group(0) @binding(0) var<storage, read> inp: array<Element>;
+@group(0) @binding(1) var<storage, read> weight: array<Element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 fn problem(row_tile: u32) -> Problem {
   return Problem(params.B, params.OC, params.C, params.C, 1u, 1u, params.C, row_tile, 0u);
 }
 
-fn load_a(index: u32) -> ElementA {
+fn load_a(index: u32) -> Element {
   return inp[index];
 }
 
-fn load_b(part: u32, index: u32) -> ElementB {
+fn load_b(part: u32, index: u32) -> Element {
   return weight[index];
 }
 

@@ -3,13 +3,13 @@
 //   NT  A (M, K), B (N, K)   forward:         out = inp weight^T
 //   NN  A (M, K), B (K, N)   input gradient:  dinp = dout weight
 //   TN  A (K, M), B (K, N)   weight gradient: dweight = dout^T inp
-// A core gives the entry point and the types in which the operands are read, ElementA and ElementB: f32 or vec4f.
-// An operation gives the operands and
-//   problem(row_tile) -> Problem              which product a row of tiles belongs to
-//   load_a(index) -> ElementA, load_b(part, index) -> ElementB
-//   epilogue(part, row, column, stride, sum)  for each of a thread's rows: sums of columns column, column + stride, ...
-//   epilogue_row(part, row, sum)              the sum over k of A's row, from the threads of the first column of tiles
-//   epilogue_end(thread)                      once, last; thread is its index in the whole dispatch
+// A core gives the entry point; operands_*.wgsl the type in which operands are read, Element (f32 or vec4f), and 4 x 4 blocks
+// of them. An operation gives the operands and
+//   problem(row_tile) -> Problem            which product a row of tiles belongs to
+//   load_a(index), load_b(part, index)      -> Element
+//   epilogue(part, row, column, sums)       for each of a thread's rows: sums of columns column .. column + 3
+//   epilogue_row(part, row, sum)            the sum over k of A's row, from the threads of the first column of tiles
+//   epilogue_end(thread)                    once, last; thread is its index in the whole dispatch
 // A dispatch has its row tiles along x, its column tiles along y: neighbouring workgroups read the same columns of B.
 
 struct Problem {
@@ -22,4 +22,10 @@ struct Problem {
   b_column: u32,
   row_tile: u32,  // within this product
   part: u32,      // which product, where a dispatch makes two
+}
+
+// A block of A with zeros for what lies beyond K. Its values there are repetitions of A's own, so no NaN comes in.
+fn inside_k(values: mat4x4f, k: u32, K: u32) -> mat4x4f {
+  let inside = select(vec4f(), vec4f(1.0), k + vec4u(0u, 1u, 2u, 3u) < vec4u(K));
+  return mat4x4f(values[0] * inside, values[1] * inside, values[2] * inside, values[3] * inside);
 }

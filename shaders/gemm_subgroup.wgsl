@@ -1,12 +1,18 @@
 // gemm, subgroup family: for software adapters, whose subgroups are small and of one size.
-// There a load costs far more than a multiply-add, and a barrier more still. So a workgroup is one subgroup and there is
-// no workgroup memory: a lane loads its share of a column of A's tile and hands it to all lanes by broadcast; each lane
-// owns four columns of C. Rows and columns outside of the matrices load a valid neighbour instead and are not stored.
-// This core loads single elements: any layout, any size. 16 rows by 4 S columns: 64 multiply-adds for 4 + 16 / S loads.
-// Needs broadcast_S.wgsl, gemm.wgsl, subgroup_tile.wgsl and an operation.
+// There a load costs tens of instructions and a barrier more still, so a workgroup is one subgroup and there is no workgroup
+// memory. A subgroup makes a 32 x 32 tile of C: a lane loads 4 x 4 blocks of A and of B, hands its rows of A to all lanes,
+// and owns some columns of C. Four of k go into one sum, because its accumulators, which are more than a CPU has registers,
+// are fetched and put back every time. A larger tile would load less, but its code no longer fits the CPU's caches of
+// decoded instructions. Needs subgroup_S.wgsl, operands_*.wgsl, gemm.wgsl and an operation.
 
-alias ElementA = f32;
-alias ElementB = f32;
+// Sums of 16 rows by the lane's columns. Named, because an array indexed in the loop would not stay in registers.
+struct Tile {
+  c0: Row, c1: Row, c2: Row, c3: Row, c4: Row, c5: Row, c6: Row, c7: Row,
+  c8: Row, c9: Row, c10: Row, c11: Row, c12: Row, c13: Row, c14: Row, c15: Row,
+}
+
+// Four of B's rows, as far as they are the lane's columns.
+struct Columns { k0: Row, k1: Row, k2: Row, k3: Row }
 
 @compute @workgroup_size(SUBGROUP_SIZE)
 fn main(
@@ -15,38 +21,64 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let p = problem(workgroup_id.x);
-  let row0 = p.row_tile * 16u;
-  let column = workgroup_id.y * 4u * SUBGROUP_SIZE + lane;
-  var a_index = min(row0 + lane + FRAGMENTS, vec4u(p.M - 1u)) * p.a_row;
-  var b_index = min(column + FRAGMENTS, vec4u(p.N - 1u)) * p.b_column;
+  let row0 = p.row_tile * 32u;
+  let row = row0 + 4u * lane;
+  let column = workgroup_id.y * 32u + 4u * lane;
+  // A dispatch is one workgroup deep, so this adds nothing; but the compiler does not know, and lanes stay variables.
+  let low_lanes = vec4u(0u, 1u, 2u, 3u) + workgroup_id.z;
+  let high_lanes = vec4u(4u, 5u, 6u, 7u) + workgroup_id.z;
 
-  var tile = Tile();
-  var row_sums = vec4f();
-  for (var k = 0u; k < p.K; k++) {
-    let rows = load_rows(a_index);
-    let columns =
-      vec4f(load_b(p.part, b_index.x), load_b(p.part, b_index.y), load_b(p.part, b_index.z), load_b(p.part, b_index.w));
-    multiply_add(&tile, rows, columns);
-    row_sums += rows;
-    a_index += p.a_k;
-    b_index += p.b_k;
+  let a_low = a_blocks(p, row);
+  let a_high = a_blocks(p, row + 16u);
+  let b = column_blocks(p, column);
+
+  var low = Tile();
+  var high = Tile();
+  var low_sums = vec4f();
+  var high_sums = vec4f();
+  for (var k = 0u; k < p.K; k += 4u) {
+    let low_rows = load_a_block(p, a_low, k);
+    var high_rows = low_rows;
+    if (SUBGROUP_SIZE == 4u) {
+      high_rows = load_a_block(p, a_high, k);
+    }
+    let columns = load_columns(p, b, k);
+    multiply_add(&low, low_rows, columns, low_lanes);
+    multiply_add(&high, high_rows, columns, high_lanes);
+    low_sums += vec4f(1.0) * low_rows;
+    high_sums += vec4f(1.0) * high_rows;
   }
 
-  store_tile(&tile, p, row0, column, SUBGROUP_SIZE);
+  store_tile(&low, p, row0, column);
+  store_tile(&high, p, row0 + 16u, column);
   if (workgroup_id.y == 0u) {
-    store_row_sums(row_sums, p, row0, lane);
+    store_row_sums(low_sums, p, row);
+    if (SUBGROUP_SIZE == 4u) {
+      store_row_sums(high_sums, p, row + 16u);
+    }
   }
   epilogue_end((workgroup_id.y * num_workgroups.x + workgroup_id.x) * SUBGROUP_SIZE + lane);
 }
 
-// The lane's fragments of 16 rows: 16 / S loads.
-fn load_rows(index: vec4u) -> vec4f {
-  var rows = vec4f(load_a(index.x), 0.0, 0.0, 0.0);
-  if (SUBGROUP_SIZE < 16u) { rows.y = load_a(index.y); }
-  if (SUBGROUP_SIZE < 8u) { rows.z = load_a(index.z); rows.w = load_a(index.w); }
-  return rows;
+fn weighted_sum(columns: Columns, weights: vec4f) -> Row {
+  return weights.x * columns.k0 + weights.y * columns.k1 + weights.z * columns.k2 + weights.w * columns.k3;
 }
 
-fn inp_value(index: u32) -> f32 {
-  return inp[index];
+// The epilogue for 16 rows. A loop, so that its code is there once: compilers would spend seconds else.
+fn store_tile(tile: ptr<function, Tile>, p: Problem, row0: u32, column: u32) {
+  var sums = array<Row, 16>(
+    (*tile).c0, (*tile).c1, (*tile).c2, (*tile).c3, (*tile).c4, (*tile).c5, (*tile).c6, (*tile).c7,
+    (*tile).c8, (*tile).c9, (*tile).c10, (*tile).c11, (*tile).c12, (*tile).c13, (*tile).c14, (*tile).c15,
+  );
+  let rows = min(16u, max(p.M, row0) - row0);
+  for (var row = 0u; row < rows; row++) {
+    store_row(p, row0 + row, column, sums[row]);
+  }
+}
+
+fn store_row_sums(sums: vec4f, p: Problem, row: u32) {
+  if (row < p.M) { epilogue_row(p.part, row, sums.x); }
+  if (row + 1u < p.M) { epilogue_row(p.part, row + 1u, sums.y); }
+  if (row + 2u < p.M) { epilogue_row(p.part, row + 2u, sums.z); }
+  if (row + 3u < p.M) { epilogue_row(p.part, row + 3u, sums.w); }
 }

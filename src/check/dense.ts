@@ -9,7 +9,7 @@ import {
   denseForward,
   denseSigmoidBce,
 } from '../kernels/dense.ts';
-import type { GemmFamily } from '../kernels/gemm.ts';
+import { GEMM_VARIANTS, type GemmVariant } from '../kernels/gemm.ts';
 import { type Check, compare, type Expected, report, runKernels, testValues } from './check.ts';
 import * as reference from './reference/dense.ts';
 
@@ -34,9 +34,9 @@ const ACTIVATIONS: [Activation, (out: Expected) => Expected][] = [
   ['sigmoid', reference.sigmoid],
 ];
 
-function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[] {
-  const requires = family === 'subgroup' ? ({ requires: 'subgroups' } as const) : {};
-  const title = (op: string) => `${op} [${family}] (B=${B}, C=${C}, OC=${OC})`;
+function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Check[] {
+  const requires = variant === 'subgroup' ? ({ requires: 'subgroups' } as const) : {};
+  const title = (op: string) => `${op} [${variant}] (B=${B}, C=${C}, OC=${OC})`;
   const inp = () => testValues(B * C, 1);
   const weight = () => testValues(OC * C, 2).map((value) => value / 4);
   const bias = () => testValues(OC, 3);
@@ -57,7 +57,7 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
         const parts = ACTIVATIONS.map(([activation, apply]) => {
           const out = pool.tensor(`out (${activation})`, [B, OC]);
           return {
-            dispatch: denseForward(pool, { ...tensors, out }, { activation, family }),
+            dispatch: denseForward(pool, { ...tensors, out }, { activation, variants: variant }),
             out,
             expected: apply(expected),
           };
@@ -86,7 +86,7 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
           [tensors.dweight, expected.dweight],
           [tensors.dbias, expected.dbias],
         ] as [typeof tensors.dweight, Expected][];
-        return { dispatches: [denseBackwardWeight(pool, tensors, { family })], outputs };
+        return { dispatches: [denseBackwardWeight(pool, tensors, { variants: variant })], outputs };
       }),
   };
 
@@ -105,8 +105,8 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
         const masked = pool.tensor('dinp (ReLU)', [B, C]);
         return {
           dispatches: [
-            denseBackwardInput(pool, { ...tensors, dinp: plain }, { family }),
-            denseBackwardInput(pool, { ...tensors, dinp: masked }, { relu: true, family }),
+            denseBackwardInput(pool, { ...tensors, dinp: plain }, { variants: variant }),
+            denseBackwardInput(pool, { ...tensors, dinp: masked }, { relu: true, variants: variant }),
           ],
           outputs: [
             [plain, reference.denseBackwardInput(dout(), weight(), B, C, OC)],
@@ -132,7 +132,7 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
           dinp: pool.tensor('dinp', [B, C]),
         };
         return {
-          dispatches: [denseBackward(pool, tensors, { relu: true, family })],
+          dispatches: denseBackward(pool, tensors, { relu: true, variants: variant, split: false }),
           outputs: [
             [tensors.dweight, expected.dweight],
             [tensors.dbias, expected.dbias],
@@ -159,11 +159,11 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
           bias: pool.tensor('bias', [OC], { data: bias() }),
           x,
           dlogits: pool.tensor('dlogits', [B, OC]),
-          bce: pool.tensor('bce', [bceTerms(pool, B, C, OC, family)]),
+          bce: pool.tensor('bce', [bceTerms(pool, B, C, OC, variant)]),
         };
         // Whatever stood in the partial sums must be overwritten, also by threads that own no element.
         upload(device, tensors.bce, new Float32Array(tensors.bce.shape[0]!).fill(1e6));
-        runSchedule(device, [denseSigmoidBce(pool, tensors, { family })]);
+        runSchedule(device, [denseSigmoidBce(pool, tensors, { variants: variant })]);
         const expected = reference.sigmoidBce(reference.dense(inp(), loud, bias(), B, C, OC), pixels, B);
         const partial = await download(device, tensors.bce);
         const total = partial.reduce((sum, term) => sum + term, 0);
@@ -180,8 +180,7 @@ function checksFor(family: GemmFamily, B: number, C: number, OC: number): Check[
 }
 
 export function denseChecks(): Check[] {
-  const families: GemmFamily[] = ['tile', 'subgroup'];
-  return families.flatMap((family) =>
-    [...SHAPES, ...MODEL_SHAPES].flatMap(([B, C, OC]) => checksFor(family, B, C, OC)),
+  return GEMM_VARIANTS.flatMap((variant) =>
+    [...SHAPES, ...MODEL_SHAPES].flatMap(([B, C, OC]) => checksFor(variant, B, C, OC)),
   );
 }

@@ -1,6 +1,6 @@
 import type { ImageSet } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
-import type { GemmFamily } from '../kernels/gemm.ts';
+import { GEMM_VARIANTS, type GemmVariant } from '../kernels/gemm.ts';
 import { Vae } from '../vae/vae.ts';
 import { type Check, type CheckReport, compare, report, testValues, U } from './check.ts';
 import { vaeGradient, vaeLoss } from './reference/vae.ts';
@@ -22,7 +22,7 @@ const DIFFERENCE_ERROR = 1e-8;
 async function run(
   name: string,
   device: Device,
-  family: GemmFamily,
+  variants: GemmVariant,
   model: (typeof MODELS)[number],
 ): Promise<CheckReport> {
   const { rows, columns, batch, latent, hidden, beta } = model;
@@ -31,7 +31,7 @@ async function run(
   const set: ImageSet = { images, labels: new Uint8Array(batch), count: batch, rows, columns };
   const eps = testValues(batch * latent, 31).map((value) => 2 * value);
   const config = { hidden, latent, batch, beta, epochs: 1, seed: 3 };
-  const vae = await Vae.create(device, { name, train: set, test: set }, config, { eps, shuffle: false, family });
+  const vae = await Vae.create(device, { name, train: set, test: set }, config, { eps, shuffle: false, variants });
   try {
     const parameters = new Map((await vae.parameters()).map((tensor) => [tensor.name, tensor.data]));
     let loss = Number.NaN;
@@ -63,14 +63,13 @@ async function run(
 
 /** One whole training step, forward and backward, against finite differences of the loss in float64. */
 export function vaeChecks(): Check[] {
-  const families: GemmFamily[] = ['tile', 'subgroup'];
-  return families.flatMap((family) =>
+  return GEMM_VARIANTS.flatMap((variants) =>
     MODELS.map((model): Check => {
       const { rows, columns, hidden, latent, batch } = model;
       const widths = [rows * columns, ...hidden, latent].join('-');
-      const name = `vae step against finite differences [${family}] (${widths}, B=${batch})`;
-      const requires = family === 'subgroup' ? ({ requires: 'subgroups' } as const) : {};
-      return { name, op: 'vae step', ...requires, run: (device) => run(name, device, family, model) };
+      const name = `vae step against finite differences [${variants}] (${widths}, B=${batch})`;
+      const requires = variants === 'subgroup' ? ({ requires: 'subgroups' } as const) : {};
+      return { name, op: 'vae step', ...requires, run: (device) => run(name, device, variants, model) };
     }),
   );
 }

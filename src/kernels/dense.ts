@@ -1,6 +1,6 @@
 import { createDispatch, type Dispatch } from '../gpu/kernel.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
-import { type GemmFamily, gemmKernel, gemmTiling, gemmVariant } from './gemm.ts';
+import { chosenVariant, gemmKernel, gemmTiling, isBackwardSplit, type VariantChoice } from './gemm.ts';
 import { expectShape } from './shape.ts';
 
 // B rows of the batch, C columns of the input, OC columns of the output. Weights are (OC, C), as in torch.nn.Linear.
@@ -11,7 +11,7 @@ const ACTIVATION_CODES: Record<Activation, number> = { none: 0, relu: 1, sigmoid
 
 interface Options {
   label?: string;
-  family?: GemmFamily | undefined;
+  variants?: VariantChoice | undefined;
 }
 
 const TRANSPOSED = 'weights are (out, in): transpose it';
@@ -24,23 +24,24 @@ const TRANSPOSED = 'weights are (out, in): transpose it';
 export function denseForward(
   pool: BufferPool,
   tensors: { inp: Tensor; weight: Tensor; bias: Tensor; out: Tensor },
-  { label = 'dense forward', activation = 'none', family }: Options & { activation?: Activation } = {},
+  { label = 'dense forward', activation = 'none', variants }: Options & { activation?: Activation } = {},
 ): Dispatch {
   const { inp, weight, bias, out } = tensors;
   const [B, C, OC] = [inp.shape[0]!, inp.shape[1]!, out.shape[1]!];
   expectShape('denseForward', 'out', out, { B, OC });
   expectShape('denseForward', 'weight', weight, { OC, C }, TRANSPOSED);
   expectShape('denseForward', 'bias', bias, { OC });
-  const variant = gemmVariant(pool.device, 'NT', { N: OC, K: C }, family);
+  const variant = chosenVariant(pool.device, variants, { operation: 'forward', B, C, OC });
   const { rows, columns } = gemmTiling(pool.device, variant);
-  const kernel = gemmKernel(pool.device, variant, ['dense_forward.wgsl', 'dense_bias.wgsl']);
+  const kernel = gemmKernel(pool.device, variant, C % 4 === 0, ['dense_forward.wgsl', 'dense_bias.wgsl']);
   const params = { B, C, OC, activation: ACTIVATION_CODES[activation], scale: 1 };
   return createDispatch(pool, label, kernel, tensors, params, [Math.ceil(B / rows), Math.ceil(OC / columns), 1]);
 }
 
 /** How many partial sums `denseSigmoidBce` writes for B rows, C inputs and D pixels: one per thread of its dispatch. */
-export function bceTerms({ device }: BufferPool, B: number, C: number, D: number, family?: GemmFamily): number {
-  const { threads, rows, columns } = gemmTiling(device, gemmVariant(device, 'NT', { N: D, K: C }, family));
+export function bceTerms({ device }: BufferPool, B: number, C: number, D: number, variants?: VariantChoice): number {
+  const variant = chosenVariant(device, variants, { operation: 'loss', B, C, OC: D });
+  const { threads, rows, columns } = gemmTiling(device, variant);
   return Math.ceil(B / rows) * Math.ceil(D / columns) * threads;
 }
 
@@ -54,7 +55,7 @@ export function bceTerms({ device }: BufferPool, B: number, C: number, D: number
 export function denseSigmoidBce(
   pool: BufferPool,
   tensors: { inp: Tensor; weight: Tensor; bias: Tensor; x: Tensor; dlogits: Tensor; bce: Tensor },
-  { label = 'dense sigmoid-BCE', family }: Options = {},
+  { label = 'dense sigmoid-BCE', variants }: Options = {},
 ): Dispatch {
   const { inp, weight, bias, x, dlogits, bce } = tensors;
   const [B, C, D] = [inp.shape[0]!, inp.shape[1]!, x.shape[1]!];
@@ -62,10 +63,10 @@ export function denseSigmoidBce(
   expectShape('denseSigmoidBce', 'weight', weight, { D, C }, TRANSPOSED);
   expectShape('denseSigmoidBce', 'bias', bias, { D });
   expectShape('denseSigmoidBce', 'dlogits', dlogits, { B, D });
-  expectShape('denseSigmoidBce', 'bce', bce, { terms: bceTerms(pool, B, C, D, family) });
-  const variant = gemmVariant(pool.device, 'NT', { N: D, K: C }, family);
+  expectShape('denseSigmoidBce', 'bce', bce, { terms: bceTerms(pool, B, C, D, variants) });
+  const variant = chosenVariant(pool.device, variants, { operation: 'loss', B, C, OC: D });
   const { rows, columns } = gemmTiling(pool.device, variant);
-  const kernel = gemmKernel(pool.device, variant, ['dense_forward.wgsl', 'dense_bce.wgsl']);
+  const kernel = gemmKernel(pool.device, variant, C % 4 === 0, ['dense_forward.wgsl', 'dense_bce.wgsl']);
   const params = { B, C, OC: D, activation: 0, scale: 1 / B };
   return createDispatch(pool, label, kernel, tensors, params, [Math.ceil(B / rows), Math.ceil(D / columns), 1]);
 }
@@ -78,13 +79,15 @@ function denseBackwardParts(
   pool: BufferPool,
   tensors: { dout: Tensor; inp: Tensor } & Record<string, Tensor>,
   { weight, input, relu = false }: Parts,
-  { label = 'dense backward', family }: Options,
+  { label = 'dense backward', variants }: Options,
 ): Dispatch {
   const { dout, inp } = tensors;
   const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, inp.shape[1]!];
-  const variant = gemmVariant(pool.device, weight ? 'TN' : 'NN', { N: C, K: weight ? B : OC }, family);
+  const operation = weight && input ? 'backward' : weight ? 'backward weight' : 'backward input';
+  const variant = chosenVariant(pool.device, variants, { operation, B, C, OC });
   const { rows, columns } = gemmTiling(pool.device, variant);
-  const kernel = gemmKernel(pool.device, variant, [
+  const quads = C % 4 === 0 && OC % 4 === 0;
+  const kernel = gemmKernel(pool.device, variant, quads, [
     'dense_backward_common.wgsl',
     ...(weight ? ['dense_backward_weight.wgsl'] : []),
     ...(input ? ['dense_backward_input.wgsl'] : []),
@@ -147,16 +150,28 @@ export function denseBackwardInput(
 }
 
 /**
- * `denseBackwardWeight` and `denseBackwardInput` in one dispatch: one barrier less, and a GPU has more to do at once.
+ * `denseBackwardWeight` and `denseBackwardInput`, in one dispatch or in two. In one a GPU has more to do at once, and there is
+ * one barrier less; in two the kernels are smaller.
  * `dout` (B, OC), `inp` (B, C), `weight` (OC, C), `dweight` (OC, C), `dbias` (OC), `dinp` (B, C). Overwrites the last three.
+ *
+ * @param options.split two dispatches, whatever `variants` says
  * @throws RangeError if a shape does not fit
  */
 export function denseBackward(
   pool: BufferPool,
   tensors: { dout: Tensor; inp: Tensor; weight: Tensor; dweight: Tensor; dbias: Tensor; dinp: Tensor },
-  { relu = false, ...options }: Options & { relu?: boolean } = {},
-): Dispatch {
+  { relu = false, split, ...options }: Options & { relu?: boolean; split?: boolean } = {},
+): Dispatch[] {
+  const { dout, inp, weight, dweight, dbias, dinp } = tensors;
   expectWeightShapes('denseBackward', tensors);
   expectInputShapes('denseBackward', tensors);
-  return denseBackwardParts(pool, tensors, { weight: true, input: true, relu }, options);
+  const [B, C, OC] = [dout.shape[0]!, inp.shape[1]!, dout.shape[1]!];
+  if (split ?? isBackwardSplit(pool.device, options.variants, { B, C, OC })) {
+    const { label = 'dense backward' } = options;
+    return [
+      denseBackwardWeight(pool, { dout, inp, dweight, dbias }, { ...options, label: `${label}, weight` }),
+      denseBackwardInput(pool, { dout, weight, inp, dinp }, { ...options, relu, label: `${label}, input` }),
+    ];
+  }
+  return [denseBackwardParts(pool, tensors, { weight: true, input: true, relu }, options)];
 }

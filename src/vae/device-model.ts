@@ -31,7 +31,7 @@ export function buildModel(
   table: ParameterTable,
   data: DataSet,
   config: VaeConfig,
-  { eps, shuffle = true, family }: VaeInternals,
+  { eps, shuffle = true, variants }: VaeInternals,
 ): DeviceModel {
   const { seed, batch, latent } = config;
   const { images, rows, columns } = data.train;
@@ -48,7 +48,7 @@ export function buildModel(
     const noise: Noise = eps
       ? pool.tensor('eps', [eps.length / (batch * latent), batch, latent], { data: eps })
       : { seed, stream: NOISE_STREAMS.train };
-    const plan = planTraining(pool, table, tensors, packed, config, { noise, shuffle, family });
+    const plan = planTraining(pool, table, tensors, packed, config, { noise, shuffle, variants });
     replay = new Replay(device, plan);
     const evaluator = new Evaluator(device, table, tensors.param, data.test, seed);
     return {

@@ -1,7 +1,7 @@
 import type { Dispatch } from '../gpu/kernel.ts';
 import { type BufferPool, type Tensor, view } from '../gpu/tensor.ts';
 import { type Activation, denseForward } from '../kernels/dense.ts';
-import type { GemmFamily } from '../kernels/gemm.ts';
+import type { VariantChoice } from '../kernels/gemm.ts';
 import type { Layer, ParameterTable } from './parameters.ts';
 
 /** A dense layer's parameters, or their gradients, as views of a flat buffer. */
@@ -44,7 +44,7 @@ export function stackForward(
   layers: LayerTensors[],
   inp: Tensor,
   last: Activation,
-  family?: GemmFamily,
+  variants?: VariantChoice,
 ): Forward {
   const dispatches: Dispatch[] = [];
   const outputs: Tensor[] = [];
@@ -52,7 +52,7 @@ export function stackForward(
     const out = pool.tensor(`${layer.name} output`, [inp.shape[0]!, layer.outputs]);
     const activation = index === layers.length - 1 ? last : 'relu';
     const tensors = { inp: outputs.at(-1) ?? inp, weight, bias, out };
-    dispatches.push(denseForward(pool, tensors, { label: `${layer.name} forward`, activation, family }));
+    dispatches.push(denseForward(pool, tensors, { label: `${layer.name} forward`, activation, variants }));
     outputs.push(out);
   }
   return { dispatches, outputs };

@@ -1,5 +1,5 @@
 import type { Device } from '../gpu/device.ts';
-import type { GemmFamily } from '../kernels/gemm.ts';
+import type { VariantChoice } from '../kernels/gemm.ts';
 import type { Losses } from './losses.ts';
 import type { NamedTensor } from './safetensors.ts';
 import type { EpochResult, Snapshot } from './snapshot.ts';
@@ -73,7 +73,7 @@ export interface VaeInternals extends CreateOptions {
   eps?: Float32Array;
   /** False: images in their own order. */
   shuffle?: boolean;
-  family?: GemmFamily;
+  variants?: VariantChoice;
   /** How long a submission should take, in ms. */
   chunkMs?: number;
 }

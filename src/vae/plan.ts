@@ -5,7 +5,7 @@ import { ADAM_DEFAULTS, adam } from '../kernels/adam.ts';
 import { bceTerms, denseBackward, denseBackwardWeight, denseSigmoidBce } from '../kernels/dense.ts';
 import { finishStep } from '../kernels/finish-step.ts';
 import { gather, type PackedImages } from '../kernels/gather.ts';
-import type { GemmFamily } from '../kernels/gemm.ts';
+import type { VariantChoice } from '../kernels/gemm.ts';
 import { type Noise, reparameterize, reparameterizeBackward } from '../kernels/reparameterize.ts';
 import type { VaeConfig } from './config.ts';
 import { type LayerTensors, type Network, networkOver, stackForward } from './network.ts';
@@ -51,19 +51,19 @@ function lossForward(
   network: Network,
   images: PackedImages,
   state: Tensor,
-  options: { batch: number; shuffle: boolean; seed: number; noise: Noise; family?: GemmFamily | undefined },
+  options: { batch: number; shuffle: boolean; seed: number; noise: Noise; variants?: VariantChoice | undefined },
 ): LossForward {
-  const { batch, shuffle, seed, noise, family } = options;
+  const { batch, shuffle, seed, noise, variants } = options;
   const x = pool.tensor('x', [batch, images.imageSize]);
-  const encoder = stackForward(pool, network.encoder, x, 'relu', family);
-  const heads = stackForward(pool, [network.heads], encoder.outputs.at(-1) ?? x, 'none', family);
+  const encoder = stackForward(pool, network.encoder, x, 'relu', variants);
+  const heads = stackForward(pool, [network.heads], encoder.outputs.at(-1) ?? x, 'none', variants);
   const latent = network.heads.layer.outputs / 2;
   const z = pool.tensor('z', [batch, latent]);
   const kld = pool.tensor('kld', [batch, latent]);
-  const decoder = stackForward(pool, network.decoder.slice(0, -1), z, 'relu', family);
+  const decoder = stackForward(pool, network.decoder.slice(0, -1), z, 'relu', variants);
   const { layer, weight, bias } = network.decoder.at(-1)!;
   const dlogits = pool.tensor(`d${layer.name} output`, [batch, images.imageSize]);
-  const bce = pool.tensor('bce', [bceTerms(pool, batch, layer.inputs, layer.outputs, family)]);
+  const bce = pool.tensor('bce', [bceTerms(pool, batch, layer.inputs, layer.outputs, variants)]);
   const headOutput = heads.outputs[0]!;
   return {
     x,
@@ -83,7 +83,7 @@ function lossForward(
       denseSigmoidBce(
         pool,
         { inp: decoder.outputs.at(-1) ?? z, weight, bias, x, dlogits, bce },
-        { label: `${layer.name} forward and loss`, family },
+        { label: `${layer.name} forward and loss`, variants },
       ),
     ],
   };
@@ -101,10 +101,10 @@ export function planTraining(
   model: ModelTensors,
   images: PackedImages,
   config: VaeConfig,
-  options: { noise: Noise; shuffle: boolean; family?: GemmFamily | undefined },
+  options: { noise: Noise; shuffle: boolean; variants?: VariantChoice | undefined },
 ): LossPlan {
   const { batch, seed, beta, learningRate } = config;
-  const { noise, family } = options;
+  const { noise, variants } = options;
   const network = networkOver(table, model.param);
   const gradients = networkOver(table, model.grad);
   const state = pool.tensor('state', [4], { dtype: 'u32' });
@@ -124,14 +124,14 @@ export function planTraining(
       const label = `${layer.name} backward`;
       if (inp === x) {
         // No one needs the gradient of the images.
-        dispatches.push(denseBackwardWeight(pool, { dout: gradient, inp, dweight, dbias }, { label, family }));
+        dispatches.push(denseBackwardWeight(pool, { dout: gradient, inp, dweight, dbias }, { label, variants }));
         break;
       }
       const dinp = pool.tensor(`d${inp.label}`, inp.shape);
       // Every other input but z is the output of a ReLU.
       const relu = inp !== z;
       dispatches.push(
-        denseBackward(pool, { dout: gradient, inp, weight, dweight, dbias, dinp }, { label, relu, family }),
+        ...denseBackward(pool, { dout: gradient, inp, weight, dweight, dbias, dinp }, { label, relu, variants }),
       );
       intermediates.push(dinp);
       gradient = dinp;

@@ -1,5 +1,5 @@
 import type { ImageSet } from '../../src/data/dataset.ts';
-import type { GemmFamily } from '../../src/kernels/gemm.ts';
+import { GEMM_VARIANTS } from '../../src/kernels/gemm.ts';
 import { Vae } from '../../src/vae/vae.ts';
 import { type GoldenTensor, goldenNames, loadGolden } from '../golden/golden.ts';
 import { expect, test } from '../support/fixtures.ts';
@@ -31,8 +31,8 @@ function expectClose(
 }
 
 for (const name of goldenNames) {
-  for (const family of ['tile', 'subgroup'] satisfies GemmFamily[]) {
-    test(`ten steps of PyTorch: ${name} [${family}]`, async ({ device }) => {
+  for (const variants of GEMM_VARIANTS) {
+    test(`ten steps of PyTorch: ${name} [${variants}]`, async ({ device }) => {
       const golden = loadGolden(name);
       const { rows, columns, batch, steps, learningRate, beta, seed, hidden, latent } = golden.config;
       const count = steps * batch;
@@ -41,7 +41,7 @@ for (const name of goldenNames) {
         device,
         { name, train: set, test: set },
         { hidden, latent, batch, learningRate, beta, seed, epochs: 1 },
-        { parameters: golden.initial, eps: golden.eps, shuffle: false, family },
+        { parameters: golden.initial, eps: golden.eps, shuffle: false, variants },
       );
       try {
         const losses: { bce: number; kld: number }[] = [];
