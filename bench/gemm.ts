@@ -1,6 +1,6 @@
 import type { Device } from '../src/gpu/device.ts';
 import type { Dispatch } from '../src/gpu/kernel.ts';
-import { runSchedule, type Schedule } from '../src/gpu/schedule.ts';
+import { timeSchedule } from '../src/gpu/schedule.ts';
 import { BufferPool, download, type Tensor } from '../src/gpu/tensor.ts';
 import { denseBackwardInput, denseBackwardWeight, denseForward } from '../src/kernels/dense.ts';
 import { type GemmLayout, type GemmVariant, supportedVariants } from '../src/kernels/gemm.ts';
@@ -82,13 +82,15 @@ export async function measureGemm(
     const numbers = { a: patternedNumbers(M * K, 0), b: patternedNumbers(N * K, 1) };
     const { dispatch, out } = await device.checked(label, () => planProduct(pool, product, numbers, variant));
     const schedule = [dispatch];
-    await timedRun(device, schedule, 1, 0);
-    const once = await timedRun(device, schedule, 1, 0);
+    await timeSchedule(device, schedule, 1, 0);
+    const once = await timeSchedule(device, schedule, 1, 0);
     checkSample(label, product, numbers, await download(device, out));
     const repeats = Math.max(1, Math.min(MAX_REPEATS, Math.round(budgetMs / ROUNDS / once)));
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      times.push((await timedRun(device, schedule, repeats, 0.8 * (times[0] ?? once) * repeats)) / repeats);
+      // Sleeping through most of the shortest time so far: a first sample that was slow must not slow the others.
+      const sleepMs = 0.7 * Math.min(once, ...times) * repeats;
+      times.push((await timeSchedule(device, schedule, repeats, sleepMs)) / repeats);
     }
     const ms = median(times);
     const gflops = significant(productFlops(product) / ms / 1e6);
@@ -122,15 +124,6 @@ function planProduct(
       return { dispatch: denseBackwardWeight(pool, tensors, { variants: variant }), out };
     }
   }
-}
-
-/** Time from submission to completion, in ms; sleeps for `sleepMs` of it with nothing pending on the GPU. */
-async function timedRun(device: Device, schedule: Schedule, times: number, sleepMs: number): Promise<number> {
-  const start = performance.now();
-  runSchedule(device, schedule, times);
-  await device.idle(sleepMs);
-  await device.handle.queue.onSubmittedWorkDone();
-  return performance.now() - start;
 }
 
 /** A prime below 2^20, so that no row of a matrix repeats another. */

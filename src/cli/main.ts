@@ -5,6 +5,7 @@ import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
 import { colours } from './format.ts';
 import { option, text } from './options.ts';
 import { trainCommand } from './train-command.ts';
+import { tuneCommand } from './tune-command.ts';
 
 /**
  * Runs `webgpu-vae` and never throws: what goes wrong is one line on stderr.
@@ -30,7 +31,7 @@ export async function main(args: string[]): Promise<number> {
 function explain(error: unknown): string {
   // Commander's answer to a missing command is the help text itself.
   if (error instanceof CommanderError && error.code === 'commander.help') {
-    return 'no command given, expected train, doctor or setup: see webgpu-vae --help';
+    return 'no command given, expected train, tune, doctor or setup: see webgpu-vae --help';
   }
   return oneLine(error).replace(/^error: /, '');
 }
@@ -48,6 +49,7 @@ function program(finish: (exitCode: number) => void): Command {
 
   const commands = [
     trainCommand(async (settings) => finish(await (await import('./train.ts')).train(settings))),
+    tuneCommand(async (settings) => finish(await (await import('./tune.ts')).tune(settings))),
     new Command('doctor')
       .summary('list the adapters and check the kernels on the best one')
       .description(

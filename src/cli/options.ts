@@ -54,6 +54,15 @@ export function text(value: string): string {
   return value;
 }
 
+/** @throws InvalidArgumentError unless the text is one of the names */
+export function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = names.find((name) => name === text);
+    if (found === undefined) throw new InvalidArgumentError(`Expected one of ${names.join(', ')}.`);
+    return found;
+  };
+}
+
 /** An option that may be repeated only with the same argument: of two that differ, neither is more meant than the other. */
 export function option<T>(
   flags: string,

@@ -59,9 +59,13 @@ export async function readBeginning(settings: TrainSettings): Promise<Beginning>
   };
 }
 
+export function isSameAdapter({ adapter }: Pick<Snapshot, 'adapter'>, { name, backend }: AdapterDescription): boolean {
+  return adapter.name === name && adapter.backend === backend;
+}
+
 /** A warning when the adapter is not the checkpoint's: results will differ in their last bits. */
 export function otherAdapter({ snapshot }: Beginning['options'], info: AdapterDescription): string[] {
-  if (!snapshot || (snapshot.adapter.name === info.name && snapshot.adapter.backend === info.backend)) return [];
+  if (!snapshot || isSameAdapter(snapshot, info)) return [];
   return [
     `Warning: the checkpoint was made on ${snapshot.adapter.name} (${snapshot.adapter.backend}), this is ${info.name} (${info.backend}): training goes on, but not bit for bit as it would have there.`,
   ];

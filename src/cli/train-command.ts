@@ -1,6 +1,7 @@
 import { Command } from 'commander';
+import { GEMM_VARIANTS, type GemmVariant } from '../kernels/gemm.ts';
 import type { VaeConfig } from '../vae/config.ts';
-import { nonNegativeNumber, option, positiveInteger, positiveNumber, seed, text, widths } from './options.ts';
+import { nonNegativeNumber, oneOf, option, positiveInteger, positiveNumber, seed, text, widths } from './options.ts';
 
 /** What `webgpu-vae train` was asked for. */
 export interface TrainSettings {
@@ -21,6 +22,8 @@ export interface TrainSettings {
   out: string | undefined;
   /** Part of an adapter's name; the best adapter without it. */
   adapter: string | undefined;
+  /** Kernels of the dense layers: the fastest, measured once; the default ones; or one variant for all. */
+  variant: Variant;
   quiet: boolean;
 }
 
@@ -39,8 +42,13 @@ interface TrainOptions {
   trainSize?: number;
   out?: string;
   adapter?: string;
+  variant: Variant;
   quiet?: boolean;
 }
+
+export type Variant = 'auto' | 'default' | GemmVariant;
+
+const VARIANTS: Variant[] = ['auto', 'default', ...GEMM_VARIANTS];
 
 /** `train` with its options; the defaults are those of the published results. */
 export function trainCommand(run: (settings: TrainSettings) => Promise<void>): Command {
@@ -84,6 +92,14 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
     .addOption(
       option('--adapter <name>', 'part of the name of the adapter to use (default: the fastest; see doctor)', text),
     )
+    .addOption(
+      option(
+        '--variant <name>',
+        `kernels of the dense layers: ${VARIANTS.join(', ')}; auto measures once which are the fastest and remembers that (see tune)`,
+        oneOf(VARIANTS),
+        { value: 'auto' },
+      ),
+    )
     .option('--quiet', 'print nothing but errors and the folder of the results (default: off)')
     .action(async (options: TrainOptions, command: Command) => {
       const { hidden, latent, batch, epochs, lr: learningRate, beta } = options;
@@ -99,6 +115,7 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
         trainSize: options.trainSize,
         out: options.out,
         adapter: options.adapter,
+        variant: options.variant,
         quiet: options.quiet === true,
       });
     });

@@ -2,16 +2,19 @@
 import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { tuningStore } from '../host/node.ts';
 import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
+import { supportedVariants, type VariantChoice } from '../kernels/gemm.ts';
 import { writeCheckpoint } from '../vae/checkpoint.ts';
 import { writeSafetensors } from '../vae/safetensors.ts';
 import type { EpochResult, Snapshot, Vae } from '../vae/vae.ts';
+import { tunedVariants } from '../vae/variants.ts';
 import { adapterLine, fasterAdapter } from './describe.ts';
 import { UsageError } from './errors.ts';
 import { checkOutputFolder } from './files.ts';
 import { colours, dateTime, minusElbo, thousands } from './format.ts';
 import { createReporter, type Reporter } from './progress.ts';
-import { otherAdapter, readBeginning, toUsage } from './resume.ts';
+import { isSameAdapter, otherAdapter, readBeginning, toUsage } from './resume.ts';
 import { openRunFolder, type RunFolder } from './run-folder.ts';
 import { type StopWatch, watchForStop } from './stop.ts';
 import type { TrainSettings } from './train-command.ts';
@@ -59,8 +62,10 @@ export async function train(given: TrainSettings): Promise<number> {
     const { info } = await open();
     reporter.line(`Adapter: ${adapterLine(info)}. ${fasterAdapter(info)}`.trim());
     reporter.line(dataLine(data));
+    const variants = await chooseVariants(settings, device!, data, options.snapshot);
     vae = await createVae(device!, data, options.snapshot ? settings.given : settings.config, {
       ...options,
+      variants,
       reopen: open,
       onRecover: ({ loss, step, device: { info: other } }) =>
         reporter.line(`${loss.message}: rebuilt on ${adapterLine(other)}, going on after step ${step}.`),
@@ -139,6 +144,34 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
   }
 }
 
+/**
+ * The kernels to train with. A run that is resumed on its adapter keeps its own: only so it ends with the same bits.
+ * @throws UsageError if the adapter cannot run the variant asked for, or the checkpoint was made with others
+ */
+async function chooseVariants(
+  { variant, config }: TrainSettings,
+  device: Device,
+  { train: { rows, columns } }: DataSet,
+  snapshot: Snapshot | undefined,
+): Promise<VariantChoice | undefined> {
+  if (variant !== 'auto' && variant !== 'default') {
+    const supported = supportedVariants(device);
+    if (!supported.includes(variant)) {
+      throw new UsageError(
+        `--variant ${variant}: ${device.info.name} can run ${supported.join(', ')}: use one of these`,
+      );
+    }
+  }
+  if (snapshot && isSameAdapter(snapshot, device.info)) {
+    if (variant !== 'auto')
+      throw new UsageError(`--variant ${variant}: the checkpoint has its own kernels: leave it out`);
+    return snapshot.variants;
+  }
+  if (variant === 'default') return undefined;
+  if (variant !== 'auto') return variant;
+  return (await tunedVariants(device, config, { imageSize: rows * columns, store: tuningStore })).variants;
+}
+
 /** @throws UsageError if `--train-size` or `--batch` asks for more images than there are; DataError */
 async function loadData({ data: directory, trainSize, config }: TrainSettings): Promise<DataSet> {
   const data = await loadMnist(directory);
@@ -183,6 +216,8 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
     out,
     quiet: settings.quiet,
     wantedAdapter: settings.adapter ?? null,
+    wantedVariant: settings.variant,
+    variants: vae.lastSnapshot.variants,
     parameters: vae.table.count,
     steps: vae.steps,
     started: new Date().toISOString(),

@@ -24,3 +24,18 @@ export function runSchedule(device: Device, schedule: Schedule, times = 1): void
   encodeSchedule(encoder, schedule, times);
   device.handle.queue.submit([encoder.finish()]);
 }
+
+/** Time from submission to completion, in ms; for `sleepMs` of it nothing is pending on the GPU, see `DeviceHost.idle`. */
+export async function timeSchedule(
+  device: Device,
+  schedule: Schedule,
+  times: number,
+  sleepMs: number,
+): Promise<number> {
+  const start = performance.now();
+  runSchedule(device, schedule, times);
+  await device.idle(sleepMs);
+  await device.handle.queue.onSubmittedWorkDone();
+  device.assertAlive();
+  return performance.now() - start;
+}

@@ -2,11 +2,12 @@
 import { describeAdapter, matchesName } from './describe.ts';
 import { NoAdapterError, noSuchAdapter } from './errors.ts';
 import { loadMnist } from './mnist.browser.ts';
+import { tuningStore } from './tuning-store.browser.ts';
 import type { AdapterDescription, AdapterHandle, Host, OpenAdapterOptions } from './types.ts';
 
 export { NoAdapterError } from './errors.ts';
 export type { AdapterDescription, AdapterHandle, OpenAdapterOptions } from './types.ts';
-export { loadMnist };
+export { loadMnist, tuningStore };
 
 /** A page can only ask for kinds of adapters; the first is what it should use. */
 const REQUESTS: GPURequestAdapterOptions[] = [

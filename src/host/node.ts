@@ -7,11 +7,12 @@ import { matchesName } from './describe.ts';
 import { NoAdapterError, noSuchAdapter } from './errors.ts';
 import { loadMnist } from './mnist.node.ts';
 import { hasVulkanLoader, preloadVulkanLoader, unpackSwiftShader } from './swiftshader.ts';
+import { tuningStore } from './tuning-store.node.ts';
 import type { AdapterDescription, AdapterHandle, Host, OpenAdapterOptions } from './types.ts';
 
 export { NoAdapterError } from './errors.ts';
 export type { AdapterDescription, AdapterHandle, OpenAdapterOptions } from './types.ts';
-export { loadMnist };
+export { loadMnist, tuningStore };
 
 /** Whether some Vulkan driver is installed: a manifest where the loader looks, or one that the user named. */
 function hasVulkanDriver(): boolean {

@@ -3,13 +3,14 @@
  * an archive. Unpacked once into a cache folder they give Dawn an adapter with no package installed on the system.
  */
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { constants, homedir, tmpdir } from 'node:os';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { constants } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar-fs';
+import { cacheFolder } from './cache-folder.ts';
 import { NoAdapterError } from './errors.ts';
 
 const PACKAGE = '@sparticuz/chromium';
@@ -39,30 +40,6 @@ async function findPackage(): Promise<{ folder: string; version: string } | unde
   }
   const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
   return { folder, version };
-}
-
-/**
- * A folder of this user that strangers cannot write, because libraries are loaded from it. The system's temporary folder
- * is the last resort, for homes that are read-only.
- */
-async function cacheFolder(): Promise<string> {
-  const { XDG_CACHE_HOME } = process.env;
-  const candidates = [join(homedir(), '.cache', 'webgpu-vae'), join(tmpdir(), `webgpu-vae-${process.getuid?.() ?? 0}`)];
-  if (XDG_CACHE_HOME && isAbsolute(XDG_CACHE_HOME)) candidates.unshift(join(XDG_CACHE_HOME, 'webgpu-vae'));
-  const troubles: string[] = [];
-  for (const folder of candidates) {
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const { uid, mode } = await lstat(folder);
-      const isOwn = uid === process.getuid?.() && (mode & 0o002) === 0;
-      if (!isOwn) throw new Error(`${folder} belongs to another user or anybody can write it`);
-      await rm(await mkdtemp(join(folder, 'probe-')), { recursive: true });
-      return folder;
-    } catch (error) {
-      troubles.push((error as Error).message);
-    }
-  }
-  throw new Error(troubles.join('; '));
 }
 
 async function isComplete(folder: string): Promise<boolean> {

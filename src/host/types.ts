@@ -27,6 +27,12 @@ export interface OpenAdapterOptions {
   unsafeFast?: boolean;
 }
 
+/** Remembers which kernels were found the fastest. Neither method throws: what cannot be remembered is measured again. */
+export interface TuningStore {
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+}
+
 /** What `#host` exports, in Node and in browsers. */
 export interface Host {
   /** @throws NoAdapterError when there is no adapter, or none whose name has `options.adapter` in it */
@@ -38,4 +44,5 @@ export interface Host {
    * @throws DataError when a file is missing, unreadable or malformed
    */
   loadMnist(directory?: string): Promise<DataSet>;
+  tuningStore: TuningStore;
 }

@@ -7,6 +7,7 @@ import { vaeConfigSchema } from './config.ts';
 import { parameterTable } from './parameters.ts';
 import { type NamedTensor, readSafetensors, SafetensorsError, writeSafetensors } from './safetensors.ts';
 import type { Snapshot } from './snapshot.ts';
+import { variantsSchema } from './variants.ts';
 
 /** Bytes that are no checkpoint of this program, or one that contradicts itself. */
 export class CheckpointError extends Error {
@@ -39,6 +40,8 @@ const stateSchema = z.strictObject({
   }),
   adapter: z.strictObject({ name: text, backend: text }),
   kernels: z.array(text),
+  // Files of before there was a choice have none: the default one.
+  variants: variantsSchema.default({}),
   step: z.int().min(0).max(MAX_STEP),
   sums: z.strictObject({ bce: finite, kld: finite, weight: z.number().nonnegative() }),
   history: z.array(

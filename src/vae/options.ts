@@ -55,6 +55,11 @@ export interface TrainOptions {
 export interface CreateOptions {
   /** Instead of the seeded initialization. */
   parameters?: NamedTensor[];
+  /**
+   * Kernels of the dense layers, as `tunedVariants` finds them. Default: the snapshot's, as far as this device can run
+   * them, else the default ones. They change results in their last bits only, and never within a run.
+   */
+  variants?: VariantChoice | undefined;
   /** Goes on where this was taken; the settings are its own, only `epochs` may be given another value. */
   snapshot?: Snapshot;
   /**
@@ -73,7 +78,6 @@ export interface VaeInternals extends CreateOptions {
   eps?: Float32Array;
   /** False: images in their own order. */
   shuffle?: boolean;
-  variants?: VariantChoice;
   /** How long a submission should take, in ms. */
   chunkMs?: number;
 }

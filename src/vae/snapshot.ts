@@ -1,6 +1,7 @@
 import type { DataSet } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { download } from '../gpu/tensor.ts';
+import type { Choice } from '../kernels/tune.ts';
 import { ConfigError, type VaeConfig } from './config.ts';
 import type { Losses, LossSums } from './losses.ts';
 import { firstNonFinite, NonFiniteError } from './non-finite.ts';
@@ -38,6 +39,8 @@ export interface Snapshot {
   /** What the steps ran on; other adapters and other kernels round differently. */
   adapter: { name: string; backend: string };
   kernels: string[];
+  /** The variant of every dense operation, by `problemKey`: to go on with the same bits. */
+  variants: Record<string, Choice>;
   /** Steps done. */
   step: number;
   /** Every value is finite. */
@@ -52,6 +55,9 @@ export interface Snapshot {
   /** Spent in `train()` so far. */
   seconds: number;
 }
+
+/** The part of a snapshot that training does not change. */
+export type SnapshotIdentity = Pick<Snapshot, 'config' | 'data' | 'adapter' | 'kernels' | 'variants'>;
 
 export function identifyData({ name, train, test }: DataSet): DataIdentity {
   const { rows, columns, images } = train;
@@ -68,7 +74,7 @@ function fingerprint(bytes: Uint8Array): string {
 /** What a training begins with: the parameters given or the seeded ones, and moments of zero. */
 export function initialSnapshot(
   table: ParameterTable,
-  identity: Pick<Snapshot, 'config' | 'data' | 'adapter' | 'kernels'>,
+  identity: SnapshotIdentity,
   parameters: NamedTensor[] = initialParameters(table, identity.config.seed),
 ): Snapshot {
   const zeros = (): NamedTensor[] =>

@@ -3,6 +3,7 @@ import { type Device, DeviceLostError } from '../gpu/device.ts';
 import { type DispatchTime, profileSchedule } from '../gpu/profiler.ts';
 import { download, downloadU32, upload } from '../gpu/tensor.ts';
 import { packState, type StepState, unpackState } from '../kernels/finish-step.ts';
+import type { VariantChoice } from '../kernels/gemm.ts';
 import { parseConfig, type VaeConfig } from './config.ts';
 import { buildModel, type DeviceModel, loadSnapshot } from './device-model.ts';
 import { epochEnd, epochOf, type StepSizes } from './epochs.ts';
@@ -25,7 +26,9 @@ import {
   readState,
   resumedConfig,
   type Snapshot,
+  type SnapshotIdentity,
 } from './snapshot.ts';
+import { denseProblems, resolveVariants, runnableVariants } from './variants.ts';
 
 export type { CreateOptions, Progress, SnapshotReason, TrainOptions, VaeInternals } from './options.ts';
 export type { EpochResult, Snapshot } from './snapshot.ts';
@@ -126,7 +129,8 @@ export class Vae {
   }
 
   #build(): void {
-    this.#on = buildModel(this.#device, this.table, this.#data, this.config, this.#options);
+    const options = { ...this.#options, variants: this.#variants };
+    this.#on = buildModel(this.#device, this.table, this.#data, this.config, options);
     // Only now, when the device is known to hold the model, are its numbers made here.
     const from = this.#last ?? initialSnapshot(this.table, this.#identify(), this.#options.parameters);
     loadSnapshot(this.#device, this.table, this.#on, from, this.#data.train.count);
@@ -136,10 +140,11 @@ export class Vae {
     this.#last = { ...from, ...this.#identify() };
   }
 
-  #identify(): Pick<Snapshot, 'config' | 'data' | 'adapter' | 'kernels'> {
+  #identify(): SnapshotIdentity {
     const { name, backend } = this.#device.info;
     const kernels = [...new Set(this.#on.plan.schedule.map(({ pipeline }) => pipeline.label))].sort();
-    return { config: this.config, data: this.#identity, adapter: { name, backend }, kernels };
+    const variants = resolveVariants(this.#device, this.#variants, denseProblems(this.table, this.config.batch));
+    return { config: this.config, data: this.#identity, adapter: { name, backend }, kernels, variants };
   }
 
   /** Where the model lives now; another one after a recovery. */
@@ -165,6 +170,12 @@ export class Vae {
   /** Dispatches of one training step. */
   get dispatchesPerStep(): number {
     return this.#on.plan.schedule.length;
+  }
+
+  /** One variant for everything is an order; answers from elsewhere are followed as far as the device can. */
+  get #variants(): VariantChoice | undefined {
+    const choice = this.#options.variants ?? this.#last?.variants;
+    return typeof choice === 'object' ? runnableVariants(this.#device, choice) : choice;
   }
 
   get #sizes(): StepSizes {

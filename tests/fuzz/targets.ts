@@ -25,7 +25,13 @@ const table = parameterTable(config, 21);
 const parameters = initialParameters(table, config.seed);
 const losses = { loss: 3.5, bce: 3, kld: 0.5 };
 const snapshot = {
-  ...initialSnapshot(table, { config, data: identifyData(data), adapter: { name: 'a', backend: 'b' }, kernels: ['k'] }),
+  ...initialSnapshot(table, {
+    config,
+    data: identifyData(data),
+    adapter: { name: 'a', backend: 'b' },
+    variants: { 'forward 4x16x8': 'subgroup' },
+    kernels: ['k'],
+  }),
   step: 5,
   sums: { bce: 1, kld: 2, weight: 3 },
   history: [{ epoch: 1, step: 2, train: losses, test: losses, seconds: 1.5 }],
