@@ -2,6 +2,8 @@
 //   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 //   param -= learning_rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 // grad, param, m, v: (P) f32 as vec4, P a multiple of four. t is the number of this step, from 1. One thread: four parameters.
+// A new v or parameter that is not finite sets OVERFLOWED. m needs no look: it is at most the largest gradient so far, and a
+// gradient that is not finite makes v so; nor does what a moment brings along, which goes into the parameter.
 // Needs elementwise.wgsl, state.wgsl.
 
 override WORKGROUP_SIZE: u32 = 64u;
@@ -19,7 +21,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> grad: array<vec4f>;
-@group(0) @binding(1) var<storage, read> state: State;
+@group(0) @binding(1) var<storage, read_write> state: SharedState;
 @group(0) @binding(2) var<storage, read_write> param: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> m: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> v: array<vec4f>;
@@ -31,6 +33,10 @@ fn one_minus_exp(x: f32) -> f32 {
   return select(1.0 - exp(x), series, x > -0.5);
 }
 
+// Compilers fold x != x to false, so the bits are looked at: without the sign, infinity and NaN have the largest.
+const SIGN_OFF = vec4u(0x7fffffffu);
+const INFINITY = vec4u(0x7f800000u);
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3u,
@@ -38,7 +44,7 @@ fn main(
   @builtin(local_invocation_index) local_index: u32,
 ) {
   let index = element_index(workgroup_id, num_workgroups, local_index, WORKGROUP_SIZE);
-  if (index >= params.quads || state.halted != 0u) {
+  if (index >= params.quads || (atomicLoad(&state.halted) & HALTED) != 0u) {
     return;
   }
   let t = f32(state.step);
@@ -49,5 +55,10 @@ fn main(
   let v_new = params.beta2 * v[index] + params.one_minus_beta2 * g * g;
   m[index] = m_new;
   v[index] = v_new;
-  param[index] -= params.learning_rate / correction1 * m_new / (sqrt(v_new / correction2) + params.epsilon);
+  let param_new = param[index] - params.learning_rate / correction1 * m_new / (sqrt(v_new / correction2) + params.epsilon);
+  param[index] = param_new;
+  let bits = max(bitcast<vec4u>(v_new) & SIGN_OFF, bitcast<vec4u>(param_new) & SIGN_OFF);
+  if (any(bits >= INFINITY)) {
+    atomicOr(&state.halted, OVERFLOWED);
+  }
 }

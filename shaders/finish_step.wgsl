@@ -1,7 +1,8 @@
 // finish_step: adds up the step's loss terms, writes their means over the batch to a ring, and advances the state.
 //   losses[step % capacity] = (sum(bce) / B, sum(kld) / B), in nats per image
 // The order of the sum is fixed (strided, then a tree), so the same terms give the same bits. One workgroup.
-// A non-finite loss sets `halted`: adam.wgsl then leaves the parameters alone and the state stays at this step.
+// A non-finite loss sets HALTED: adam.wgsl then leaves the parameters alone and the state stays at this step. So does an
+// OVERFLOWED of the step before, whose losses stay in the ring.
 // Needs state.wgsl.
 
 override WORKGROUP_SIZE: u32 = 256u;
@@ -46,6 +47,10 @@ fn main(@builtin(local_invocation_index) local_index: u32) {
   if (local_index > 0u) {
     return;
   }
+  if ((state.halted & OVERFLOWED) != 0u) {
+    state.halted |= HALTED;
+    return;
+  }
   let mean = partial[0] / f32(params.batch);
   losses[state.step % params.capacity] = mean;
   if (is_finite(mean.x) && is_finite(mean.y)) {
@@ -54,6 +59,6 @@ fn main(@builtin(local_invocation_index) local_index: u32) {
     state.epoch += position / params.count;
     state.position = position % params.count;
   } else {
-    state.halted = 1u;
+    state.halted = HALTED;
   }
 }

@@ -1,7 +1,7 @@
 import type { Device } from '../gpu/device.ts';
 import { runSchedule } from '../gpu/schedule.ts';
 import { BufferPool, download, downloadU32 } from '../gpu/tensor.ts';
-import { finishStep, packState, type StepState } from '../kernels/finish-step.ts';
+import { finishStep, HALTED, OVERFLOWED, packState, type StepState } from '../kernels/finish-step.ts';
 import { type Check, type CheckReport, compare, type Expected, report, testValues, U } from './check.ts';
 
 interface Case {
@@ -42,8 +42,17 @@ const CASES: Case[] = [
     latent: 3,
     count: 60,
     state: { step: 8, epoch: 1, position: 2, halted: 0 },
-    next: { step: 8, epoch: 1, position: 2, halted: 1 },
+    next: { step: 8, epoch: 1, position: 2, halted: HALTED },
     bad,
+  })),
+  // After an overflow in Adam nothing moves, and no loss of a later step takes the place of an earlier one.
+  ...[OVERFLOWED, HALTED | OVERFLOWED].map((halted) => ({
+    terms: 300,
+    batch: 20,
+    latent: 3,
+    count: 60,
+    state: { step: 8, epoch: 1, position: 2, halted },
+    next: { step: 8, epoch: 1, position: 2, halted: HALTED | OVERFLOWED },
   })),
 ];
 
@@ -78,7 +87,8 @@ async function run(
     const losses = (await download(device, tensors.losses)).subarray((state.step % CAPACITY) * 2);
     const exact: Expected = { values: Float64Array.from(packState(next)), tolerance: new Float64Array(4) };
     const comparisons = [compare('state', words, exact)];
-    const means = [meanOf(bce, batch), meanOf(kld, batch)];
+    const nothing = { value: 0, tolerance: 0 };
+    const means = state.halted ? [nothing, nothing] : [meanOf(bce, batch), meanOf(kld, batch)];
     for (const [index, label] of ['mean bce', 'mean kld'].entries()) {
       if (bad !== undefined && index === 0) continue;
       const { value, tolerance } = means[index]!;
@@ -93,9 +103,10 @@ async function run(
 
 export function finishStepChecks(): Check[] {
   return CASES.map((problem) => {
-    const { terms, batch, latent, count, bad } = problem;
+    const { terms, batch, latent, count, bad, state } = problem;
     const loss = bad === undefined ? '' : `, a term is ${bad}`;
-    const name = `finishStep (${terms} terms, B=${batch}, L=${latent}, N=${count}${loss})`;
+    const halted = state.halted === 0 ? '' : `, halted=${state.halted}`;
+    const name = `finishStep (${terms} terms, B=${batch}, L=${latent}, N=${count}${loss}${halted})`;
     return { name, op: 'finishStep', run: (device) => run(name, device, problem) };
   });
 }

@@ -24,7 +24,10 @@ export interface RunFolder {
   writeCheckpoint(bytes: Uint8Array): Promise<void>;
   /** Lets other processes write to the folder. */
   unlock(): Promise<void>;
-  /** Takes the folder and all that was written away again, and any parent folder that was made for it. */
+  /**
+   * Takes the folder and all that was written away again, and any parent folder that was made for it. What cannot be taken
+   * away stays: the error that led here is the one to tell.
+   */
   remove(): Promise<void>;
 }
 
@@ -71,7 +74,7 @@ export async function openRunFolder(path: string, resumed: boolean): Promise<Run
     unlock,
     async remove() {
       await unlock();
-      for (const name of written) await rm(join(path, name), { force: true });
+      for (const name of written) await rm(join(path, name), { force: true }).catch(() => undefined);
       if (firstMade === undefined) return;
       // Only empty folders go, so whatever somebody else put there stays.
       for (let made = resolve(path); ; made = dirname(made)) {

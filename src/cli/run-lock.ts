@@ -18,7 +18,7 @@ interface Owner {
 /**
  * Claims a folder for this process. A lock whose process has ended, however it did, is taken over.
  *
- * @returns gives the folder back
+ * @returns gives the folder back, and never throws
  * @throws UsageError if another process has it
  * @throws the file system's error
  */
@@ -29,7 +29,8 @@ export async function lockRunFolder(folder: string): Promise<() => Promise<void>
   for (let attempt = 0; attempt < 3; attempt++) {
     if (await createExclusively(path, content)) {
       return async () => {
-        if ((await readFile(path, 'utf8').catch(() => '')) === content) await unlink(path);
+        // In a folder that has become read-only the lock stays: without its process it is stale.
+        if ((await readFile(path, 'utf8').catch(() => '')) === content) await unlink(path).catch(() => undefined);
       };
     }
     const found = await readFile(path, 'utf8').catch(() => '');

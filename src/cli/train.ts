@@ -11,6 +11,7 @@ import type { EpochResult, Snapshot, Vae } from '../vae/vae.ts';
 import { tunedVariants } from '../vae/variants.ts';
 import { adapterLine, fasterAdapter } from './describe.ts';
 import { UsageError } from './errors.ts';
+import type { writeEpochFigures, writeFinalFigures } from './figures.ts';
 import { checkOutputFolder } from './files.ts';
 import { colours, dateTime, minusElbo, thousands } from './format.ts';
 import { createReporter, type Reporter } from './progress.ts';
@@ -32,6 +33,7 @@ interface Run {
   reporter: Reporter;
   stop: StopWatch;
   config: object;
+  draw: { epoch: typeof writeEpochFigures; end: typeof writeFinalFigures };
 }
 
 /**
@@ -49,6 +51,8 @@ export async function train(given: TrainSettings): Promise<number> {
   let device: Device | undefined;
   let vae: Vae | undefined;
   let folder: RunFolder | undefined;
+  const figures = import('./figures.ts');
+  figures.catch(() => undefined);
   try {
     const { settings, options, folder: resumedFolder, lines } = await readBeginning(given);
     const out = resumedFolder ?? settings.out ?? (await unusedRunFolder());
@@ -72,12 +76,15 @@ export async function train(given: TrainSettings): Promise<number> {
     }).catch((error) => {
       throw options.snapshot || options.parameters ? toUsage(error) : error;
     });
+    // A terminal's Ctrl-C also ends the process that compiles modules: from here on none may be left to load.
+    const { writeEpochFigures, writeFinalFigures } = await figures;
+    stop.hold();
     reporter.line(modelLine(vae));
     for (const line of [...lines, ...otherAdapter(options, info)]) reporter.line(line);
     folder = await openRunFolder(out, resumedFolder !== undefined);
     const config = describeRun(settings, out, data, vae);
-    stop.hold();
-    return await runTraining({ settings, data, vae, folder, reporter, stop, config });
+    const draw = { epoch: writeEpochFigures, end: writeFinalFigures };
+    return await runTraining({ settings, data, vae, folder, reporter, stop, config, draw });
   } finally {
     reporter.stop();
     stop.dispose();
@@ -87,7 +94,7 @@ export async function train(given: TrainSettings): Promise<number> {
   }
 }
 
-async function runTraining({ settings, data, vae, folder, reporter, stop, config }: Run): Promise<number> {
+async function runTraining({ settings, data, vae, folder, reporter, stop, config, draw }: Run): Promise<number> {
   const source = { vae, data, folder, results: [...vae.history] };
   const begun = vae.step;
   let writtenAt = performance.now();
@@ -97,9 +104,6 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
     writtenAt = performance.now();
     writtenStep = snapshot.step;
   };
-  // Loaded beside the first steps, not when first needed: a terminal's Ctrl-C also ends the process that compiles modules.
-  const figures = import('./figures.ts');
-  figures.catch(() => undefined);
   try {
     await folder.writeConfig(config);
     await folder.writeMetrics(vae.history);
@@ -107,7 +111,7 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
     if (begun === 0) await keep(vae.lastSnapshot);
     else if (vae.history.at(-1)?.step === begun) {
       // The run may have ended between an epoch and its pictures; the parameters are still that epoch's.
-      await (await figures).writeEpochFigures(source);
+      await draw.epoch(source);
     }
     const { finished, step } = await vae.train({
       signal: stop.signal,
@@ -116,7 +120,7 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
         source.results = [...vae.history];
         await folder.writeMetrics(vae.history);
         reporter.epoch(result, vae.config.epochs);
-        await (await figures).writeEpochFigures(source);
+        await draw.epoch(source);
       },
       snapshotEveryMs: Math.min(SNAPSHOT_EVERY_MS, settings.checkpointEvery * MINUTE_MS),
       onSnapshot: async (snapshot, reason) => {
@@ -127,7 +131,7 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
     reporter.stop();
     await folder.write('model.safetensors', await modelFile(vae, data));
     reporter.line('The model is written; drawing the last pictures.');
-    await (await figures).writeFinalFigures(source);
+    await draw.end(source);
     await folder.writeConfig({ ...config, status: finished ? 'finished' : 'stopped', stepsDone: step });
     printEnd(settings, folder.path, finished ? source.results.at(-1) : undefined, { step, steps: vae.steps });
     return finished ? 0 : (stop.exitCode ?? 0);

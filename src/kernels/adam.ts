@@ -16,8 +16,9 @@ export const ADAM_DEFAULTS: AdamConfig = { learningRate: 1e-3, beta1: 0.9, beta2
 
 /**
  * One step of Adam over all parameters: Kingma & Ba 2015, algorithm 1, with t = `state.step`, which is 1 in the first
- * step (the step has been counted when Adam runs). Does nothing while `state.halted` is set.
- * `grad`, `param`, `m`, `v` (P) f32, P a multiple of 4; `state` (4) u32. Updates `param`, `m` and `v`.
+ * step (the step has been counted when Adam runs). Does nothing while HALTED is set in `state.halted`. Where a new value
+ * of `v` or `param` is not finite it is written as the others are, and sets OVERFLOWED for the steps that follow.
+ * `grad`, `param`, `m`, `v` (P) f32, P a multiple of 4; `state` (4) u32. Updates `param`, `m`, `v` and `state.halted`.
  * @throws RangeError if a shape does not fit
  */
 export function adam(

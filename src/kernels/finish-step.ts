@@ -1,9 +1,14 @@
 import { createDispatch, createKernel, type Dispatch } from '../gpu/kernel.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 
+/** Bits of `StepState.halted`, as state.wgsl has them. */
+export const HALTED = 1;
+/** Adam has made a value that is not finite in step number `step`, which is the last one done. */
+export const OVERFLOWED = 2;
+
 /**
- * The step's state on the GPU, as the WGSL struct `State` lays it out:
- * steps done; epoch and position of the next batch's first sample; 1 after a non-finite loss.
+ * The step's state on the GPU, as the WGSL struct `State` lays it out: steps done; epoch and position of the next batch's
+ * first sample; why no further step is done, 0 while they are: HALTED alone after a non-finite loss.
  */
 export interface StepState {
   step: number;
@@ -22,7 +27,7 @@ export function unpackState(words: Uint32Array): StepState {
 
 /**
  * Adds up the loss terms in a fixed order, losses[step mod capacity] = (Σ bce / B, Σ kld / B) in nats per image,
- * and advances the state by one step of B samples; on a non-finite loss sets `halted` instead.
+ * and advances the state by one step of B samples; on a non-finite loss, or after an overflow in Adam, sets HALTED instead.
  * `bce` (any), `kld` (B, L), `state` (4) u32, `losses` (capacity, 2) f32.
  *
  * @param count N, images in an epoch

@@ -15,6 +15,8 @@ import type { Snapshot } from './snapshot.ts';
 
 /** Everything of a model that lives on one device, and is lost with it. */
 export interface DeviceModel {
+  device: Device;
+  table: ParameterTable;
   tensors: ModelTensors;
   plan: LossPlan;
   replay: Replay;
@@ -52,6 +54,8 @@ export function buildModel(
     replay = new Replay(device, plan);
     const evaluator = new Evaluator(device, table, tensors.param, data.test, seed);
     return {
+      device,
+      table,
       tensors,
       plan,
       replay,
@@ -71,13 +75,7 @@ export function buildModel(
  * Puts a snapshot's parameters, moments and step onto the device.
  * @throws RangeError if its tensors are not of this model
  */
-export function loadSnapshot(
-  device: Device,
-  table: ParameterTable,
-  { tensors, plan }: DeviceModel,
-  from: Snapshot,
-  count: number,
-): void {
+export function loadSnapshot({ device, table, tensors, plan }: DeviceModel, from: Snapshot, count: number): void {
   upload(device, tensors.param, flattenParameters(table, from.parameters));
   upload(device, tensors.m, flattenParameters(table, from.m));
   upload(device, tensors.v, flattenParameters(table, from.v));

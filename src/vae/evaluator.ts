@@ -57,6 +57,11 @@ export class Evaluator {
     }
   }
 
+  /** What the batch whose loss was not finite has left, in the order in which it is computed; else the last batch. */
+  get intermediates(): Tensor[] {
+    return this.#parts.flatMap(({ plan }) => plan.intermediates);
+  }
+
   /** Means over all images. `beta` weighs the KL term in `loss`. */
   async run(beta: number, budgetMs: number): Promise<Losses> {
     upload(this.device, this.#state, packState({ step: 0, epoch: 0, position: 0, halted: 0 }));

@@ -1,6 +1,9 @@
-import type { Device } from '../gpu/device.ts';
-import { download, type Tensor } from '../gpu/tensor.ts';
+import { download, type Tensor, upload } from '../gpu/tensor.ts';
+import { OVERFLOWED, packState, type StepState } from '../kernels/finish-step.ts';
+import type { DeviceModel } from './device-model.ts';
+import { nameParameters } from './parameters.ts';
 import type { NamedTensor } from './safetensors.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Where a value first stopped being finite. */
 export interface BadValue {
@@ -10,7 +13,11 @@ export interface BadValue {
   value: number;
 }
 
-/** A number of the training is NaN or infinite. After a training step's loss, the parameters are those before that step. */
+/**
+ * A number of the training is NaN or infinite. After a training step's loss, the parameters are those before that step.
+ * Where Adam has made such a number, parameters and moments are what that step left, and the model trains no further:
+ * `Vae.lastSnapshot` is the last state whose every value is finite.
+ */
 export class NonFiniteError extends Error {
   override name = 'NonFiniteError';
   /** From 1. */
@@ -28,24 +35,69 @@ export class NonFiniteError extends Error {
   }
 }
 
-/** The first value that is not finite, looking at tensors in the order given. */
-export async function firstNonFinite(
-  device: Device,
-  parameters: NamedTensor[],
-  tensors: Tensor[],
-): Promise<BadValue | undefined> {
-  for (const { name, data } of parameters) {
-    const bad = findIn(name, data);
-    if (bad) return bad;
-  }
-  for (const tensor of tensors) {
-    const bad = findIn(tensor.label, await download(device, tensor));
-    if (bad) return bad;
-  }
-  return undefined;
+/**
+ * Copies parameters and moments from the device. They belong together only while no step is in flight.
+ * @throws NonFiniteError if a value is not finite: nothing can be learned from there on
+ */
+export async function readState(
+  { device, table, tensors }: DeviceModel,
+  step: number,
+): Promise<Pick<Snapshot, 'parameters' | 'm' | 'v'>> {
+  const { param, m, v } = tensors;
+  const flats = await Promise.all([param, m, v].map((tensor) => download(device, tensor)));
+  const [parameters, ms, vs] = flats.map((flat) => nameParameters(table, flat)) as [
+    NamedTensor[],
+    NamedTensor[],
+    NamedTensor[],
+  ];
+  const rename = (what: string, named: NamedTensor[]) =>
+    named.map((tensor) => ({ ...tensor, name: `${what} of ${tensor.name}` }));
+  // In the order in which Adam makes them, so that the cause is named and not what came of it.
+  const bad = firstIn([...rename('Adam m', ms), ...rename('Adam v', vs), ...parameters]);
+  if (bad) throw new NonFiniteError(step, bad, `the state after step ${step}`);
+  return { parameters, m: ms, v: vs };
 }
 
-function findIn(tensor: string, data: Float32Array): BadValue | undefined {
-  const index = data.findIndex((value) => !Number.isFinite(value));
-  return index < 0 ? undefined : { tensor, index, value: data[index]! };
+/**
+ * Why the GPU does no further step. After a loss it may try that step again: its state is reset.
+ * @returns for an overflow in Adam an error whose `step` is the last one that was done, else that of the next one
+ */
+export async function whyHalted(model: DeviceModel, state: StepState): Promise<NonFiniteError> {
+  if (state.halted & OVERFLOWED) {
+    try {
+      await readState(model, state.step);
+    } catch (error) {
+      if (error instanceof NonFiniteError) return error;
+      throw error;
+    }
+    return new NonFiniteError(state.step, undefined, `the state after step ${state.step}`);
+  }
+  const { device, plan } = model;
+  const error = await badLoss(model, plan.intermediates, state.step + 1, 'the loss of step');
+  upload(device, plan.state, packState({ ...state, halted: 0 }));
+  return error;
+}
+
+/** @param intermediates what led to the loss, in the order in which it was computed */
+export async function badLoss(
+  { device, table, tensors }: DeviceModel,
+  intermediates: Tensor[],
+  step: number,
+  what: string,
+): Promise<NonFiniteError> {
+  let bad = firstIn(nameParameters(table, await download(device, tensors.param)));
+  for (const tensor of intermediates) {
+    if (bad) break;
+    bad = firstIn([{ name: tensor.label, data: await download(device, tensor) }]);
+  }
+  return new NonFiniteError(step, bad, `${what} ${step}`);
+}
+
+/** The first value that is not finite, looking at tensors in the order given. */
+function firstIn(tensors: Pick<NamedTensor, 'name' | 'data'>[]): BadValue | undefined {
+  for (const { name, data } of tensors) {
+    const index = data.findIndex((value) => !Number.isFinite(value));
+    if (index >= 0) return { tensor: name, index, value: data[index]! };
+  }
+  return undefined;
 }

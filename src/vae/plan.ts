@@ -18,7 +18,7 @@ export interface LossPlan {
   state: Tensor;
   /** (capacity, 2) f32: BCE and KL of step s at s mod capacity. */
   losses: Tensor;
-  /** The step's intermediate results in the order in which they are computed. */
+  /** A step's intermediate results in the order in which they are computed. */
   intermediates: Tensor[];
 }
 
@@ -43,6 +43,11 @@ interface LossForward {
   dlogits: Tensor;
   kld: Tensor;
   bce: Tensor;
+}
+
+/** In the order in which they are computed. */
+function forwardTensors({ x, hidden, heads, z, kld, decoded, bce, dlogits }: LossForward): Tensor[] {
+  return [x, ...hidden, heads, z, kld, ...decoded, bce, dlogits];
 }
 
 /** Batch of images -> encoder -> z -> decoder -> loss terms; the part that training and evaluation share. */
@@ -111,7 +116,7 @@ export function planTraining(
   const losses = pool.tensor('losses', [LOSS_CAPACITY, 2]);
   const forward = lossForward(pool, network, images, state, { batch, seed, ...options });
   const { x, hidden, heads, z, decoded, dlogits, kld, bce } = forward;
-  const intermediates = [x, ...hidden, heads, z, kld, ...decoded, bce, dlogits];
+  const intermediates = forwardTensors(forward);
   const dispatches = [...forward.dispatches];
 
   /** Backward through a stack of layers, whose inputs are given; returns the gradient of the first one's input. */
@@ -165,7 +170,7 @@ export function planEvaluation(
   const forward = lossForward(pool, network, images, state, { batch, shuffle: false, seed: 0, noise });
   const { kld, bce } = forward;
   const finish = finishStep(pool, { bce, kld, state, losses }, { batch, count: images.count });
-  return { schedule: [...forward.dispatches, finish], state, losses, intermediates: [] };
+  return { schedule: [...forward.dispatches, finish], state, losses, intermediates: forwardTensors(forward) };
 }
 
 /** images (B, D) in [0, 1] -> heads (B, 2 L): μ, then log σ². */

@@ -1,7 +1,7 @@
 import type { Device } from '../gpu/device.ts';
 import { encodeSchedule } from '../gpu/schedule.ts';
 import { BufferPool } from '../gpu/tensor.ts';
-import { type StepState, unpackState } from '../kernels/finish-step.ts';
+import { OVERFLOWED, type StepState, unpackState } from '../kernels/finish-step.ts';
 import { LOSS_CAPACITY, type LossPlan } from './plan.ts';
 
 /** BCE and KL of one step, means over its batch, in nats per image. */
@@ -152,8 +152,9 @@ export class Replay {
     const bytes = staging.getMappedRange();
     const ring = new Float32Array(bytes, 0, LOSS_CAPACITY * 2);
     const state = unpackState(new Uint32Array(bytes, LOSS_CAPACITY * 8));
-    // The step that halted is in the ring but not counted; later ones of the chunk were not done.
-    const end = state.halted ? state.step + 1 : firstStep + steps;
+    // A step whose loss halted is in the ring but not counted; later ones of the chunk were not done.
+    const done = state.halted & OVERFLOWED ? state.step : state.step + 1;
+    const end = state.halted ? done : firstStep + steps;
     const losses: StepLoss[] = [];
     for (let step = firstStep; step < end; step++) {
       const at = (step % LOSS_CAPACITY) * 2;

@@ -1,12 +1,8 @@
 import type { DataSet } from '../data/dataset.ts';
-import type { Device } from '../gpu/device.ts';
-import { download } from '../gpu/tensor.ts';
 import type { Choice } from '../kernels/tune.ts';
 import { ConfigError, type VaeConfig } from './config.ts';
 import type { Losses, LossSums } from './losses.ts';
-import { firstNonFinite, NonFiniteError } from './non-finite.ts';
-import { initialParameters, nameParameters, type ParameterTable } from './parameters.ts';
-import type { ModelTensors } from './plan.ts';
+import { initialParameters, type ParameterTable } from './parameters.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 export interface EpochResult {
@@ -81,30 +77,6 @@ export function initialSnapshot(
     parameters.map(({ name, shape, data }) => ({ name, shape, data: new Float32Array(data.length) }));
   const sums = { bce: 0, kld: 0, weight: 0 };
   return { ...identity, step: 0, parameters, m: zeros(), v: zeros(), sums, history: [], seconds: 0 };
-}
-
-/**
- * Copies parameters and moments from the device. They belong together only while no step is in flight.
- * @throws NonFiniteError if a value is not finite: nothing can be learned from there on
- */
-export async function readState(
-  device: Device,
-  table: ParameterTable,
-  { param, m, v }: ModelTensors,
-  step: number,
-): Promise<Pick<Snapshot, 'parameters' | 'm' | 'v'>> {
-  const flats = await Promise.all([param, m, v].map((tensor) => download(device, tensor)));
-  const [parameters, ms, vs] = flats.map((flat) => nameParameters(table, flat)) as [
-    NamedTensor[],
-    NamedTensor[],
-    NamedTensor[],
-  ];
-  const rename = (what: string, tensors: NamedTensor[]) =>
-    tensors.map((tensor) => ({ ...tensor, name: `${what} of ${tensor.name}` }));
-  const all = [...parameters, ...rename('Adam m', ms), ...rename('Adam v', vs)];
-  const bad = await firstNonFinite(device, all, []);
-  if (bad) throw new NonFiniteError(step, bad, `the state after step ${step}`);
-  return { parameters, m: ms, v: vs };
 }
 
 /**

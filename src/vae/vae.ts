@@ -1,8 +1,8 @@
 import type { DataSet, ImageSet } from '../data/dataset.ts';
 import { type Device, DeviceLostError } from '../gpu/device.ts';
 import { type DispatchTime, profileSchedule } from '../gpu/profiler.ts';
-import { download, downloadU32, upload } from '../gpu/tensor.ts';
-import { packState, type StepState, unpackState } from '../kernels/finish-step.ts';
+import { download, downloadU32, type Tensor } from '../gpu/tensor.ts';
+import { OVERFLOWED, type StepState, unpackState } from '../kernels/finish-step.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
 import { parseConfig, type VaeConfig } from './config.ts';
 import { buildModel, type DeviceModel, loadSnapshot } from './device-model.ts';
@@ -10,7 +10,7 @@ import { epochEnd, epochOf, type StepSizes } from './epochs.ts';
 import { evaluateOnce } from './evaluator.ts';
 import { decodeLatents, encodeImages, type Model } from './inference.ts';
 import { EpochMean, type Losses, LossMean } from './losses.ts';
-import { firstNonFinite, NonFiniteError } from './non-finite.ts';
+import { badLoss, type NonFiniteError, readState, whyHalted } from './non-finite.ts';
 import { progressOf, type TrainOptions, type VaeInternals } from './options.ts';
 import { nameParameters, type ParameterTable, parameterTable } from './parameters.ts';
 import { normalNumbers } from './random.ts';
@@ -23,7 +23,6 @@ import {
   type EpochResult,
   identifyData,
   initialSnapshot,
-  readState,
   resumedConfig,
   type Snapshot,
   type SnapshotIdentity,
@@ -71,6 +70,8 @@ export class Vae {
   #stepping = false;
   #requests: SnapshotRequest[] = [];
   #recovery: Recovery;
+  /** Set once parameters or moments are not finite: no step could mend them. */
+  #broken: NonFiniteError | undefined;
 
   private constructor(device: Device, data: DataSet, config: Partial<VaeConfig>, options: VaeInternals) {
     const { count, rows, columns } = data.train;
@@ -133,10 +134,11 @@ export class Vae {
     this.#on = buildModel(this.#device, this.table, this.#data, this.config, options);
     // Only now, when the device is known to hold the model, are its numbers made here.
     const from = this.#last ?? initialSnapshot(this.table, this.#identify(), this.#options.parameters);
-    loadSnapshot(this.#device, this.table, this.#on, from, this.#data.train.count);
+    loadSnapshot(this.#on, from, this.#data.train.count);
     this.#step = from.step;
     this.#mean = new EpochMean(this.config.beta, this.#sizes, from.step, from.sums);
     this.#history = from.history;
+    this.#broken = undefined;
     this.#last = { ...from, ...this.#identify() };
   }
 
@@ -184,7 +186,8 @@ export class Vae {
 
   /**
    * Trains until `config.epochs` are done, or `signal` says stop; called again, it goes on.
-   * @throws NonFiniteError when a loss is not finite; the parameters are those before that step
+   * @throws NonFiniteError when a loss is not finite, the parameters are those before that step; or when Adam made a value
+   * that is not, then every further call throws it again, and `lastSnapshot` is the last state that is finite
    * @throws DeviceLostError when the GPU went away and there is no `reopen`, RepeatedDeviceLossError when it did too often
    */
   async train(options: TrainOptions = {}): Promise<{ finished: boolean; step: number }> {
@@ -197,7 +200,7 @@ export class Vae {
       return this.#seconds;
     };
     try {
-      await this.#recovery.during(() => this.#train(options, countSeconds));
+      await this.#during(() => this.#train(options, countSeconds));
       return { finished: this.#step >= this.steps, step: this.#step };
     } catch (error) {
       for (const { reject } of this.#requests.splice(0)) reject(error);
@@ -205,6 +208,12 @@ export class Vae {
     } finally {
       this.#training = false;
     }
+  }
+
+  /** What changes the model or keeps it: not once it is broken. */
+  async #during<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#broken) throw this.#broken;
+    return this.#recovery.during(work);
   }
 
   async #train(options: TrainOptions, countSeconds: () => number): Promise<void> {
@@ -256,8 +265,10 @@ export class Vae {
 
   async #finishEpoch(epoch: number, countSeconds: () => number): Promise<EpochResult> {
     const train = this.#mean.mean();
-    const test = await this.#on.evaluator.run(this.config.beta, this.#chunkMs);
-    if (!Number.isFinite(test.loss)) throw await this.#nonFinite('the test loss after step', this.#step);
+    const { evaluator } = this.#on;
+    const test = await evaluator.run(this.config.beta, this.#chunkMs);
+    if (!Number.isFinite(test.loss))
+      throw await badLoss(this.#on, evaluator.intermediates, this.#step, 'the test loss after step');
     const result = { epoch, step: this.#step, train, test, seconds: countSeconds() };
     this.#history = [...this.#history, result];
     return result;
@@ -272,7 +283,7 @@ export class Vae {
     options: { onChunk?: (losses: StepLoss[], msPerStep: number) => void; signal?: AbortSignal } = {},
   ): Promise<void> {
     const target = this.#step + steps;
-    await this.#recovery.during(() =>
+    await this.#during(() =>
       this.#advance(target - this.#step, (losses, msPerStep) => {
         options.onChunk?.(losses, msPerStep);
         return !options.signal?.aborted;
@@ -299,17 +310,13 @@ export class Vae {
         return onChunk(losses, msPerStep);
       },
     });
-    if (halted) {
-      const error = await this.#nonFinite('the loss of step', halted.step + 1);
-      upload(this.#device, this.#on.plan.state, packState({ ...halted, halted: 0 }));
-      throw error;
-    }
+    if (halted) throw await this.#whyHalted(halted);
   }
 
-  async #nonFinite(what: string, step: number): Promise<NonFiniteError> {
-    const parameters = nameParameters(this.table, await download(this.#device, this.#on.tensors.param));
-    const bad = await firstNonFinite(this.#device, parameters, this.#on.plan.intermediates);
-    return new NonFiniteError(step, bad, `${what} ${step}`);
+  async #whyHalted(state: StepState): Promise<NonFiniteError> {
+    const error = await whyHalted(this.#on, state);
+    if (state.halted & OVERFLOWED) this.#broken = error;
+    return error;
   }
 
   /**
@@ -319,10 +326,11 @@ export class Vae {
    * @throws NonFiniteError, DeviceLostError as `train` does
    */
   async profile(steps: number): Promise<DispatchTime[]> {
+    if (this.#broken) throw this.#broken;
     const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
     const state = unpackState(await downloadU32(this.#device, this.#on.plan.state));
     this.#step = state.step;
-    if (state.halted) throw await this.#nonFinite('the loss of step', state.step + 1);
+    if (state.halted) throw await this.#whyHalted(state);
     return times;
   }
 
@@ -333,7 +341,7 @@ export class Vae {
    */
   async snapshot(): Promise<Snapshot> {
     if (this.#stepping) return new Promise((resolve, reject) => this.#requests.push({ resolve, reject }));
-    return this.#recovery.during(async () => {
+    return this.#during(async () => {
       this.#last = await this.#capture();
       return this.#last;
     });
@@ -350,7 +358,7 @@ export class Vae {
     return {
       ...this.#identify(),
       ...progress,
-      ...(await readState(this.#device, this.table, this.#on.tensors, this.#step)),
+      ...(await readState(this.#on, this.#step)),
     };
   }
 
@@ -397,23 +405,22 @@ export class Vae {
 
   /** The parameters by PyTorch's names, weights (out, in). */
   parameters(): Promise<NamedTensor[]> {
-    return this.#recovery.during(async () =>
-      nameParameters(this.table, await download(this.#device, this.#on.tensors.param)),
-    );
+    return this.#recovery.during(() => this.#named(this.#on.tensors.param));
   }
 
   /** The last step's gradients, named as the parameters are. */
-  async gradients(): Promise<NamedTensor[]> {
-    return nameParameters(this.table, await download(this.#device, this.#on.tensors.grad));
+  gradients(): Promise<NamedTensor[]> {
+    return this.#named(this.#on.tensors.grad);
   }
 
   /** Adam's moments, named as the parameters are. */
   async moments(): Promise<{ m: NamedTensor[]; v: NamedTensor[] }> {
-    const [m, v] = await Promise.all([
-      download(this.#device, this.#on.tensors.m),
-      download(this.#device, this.#on.tensors.v),
-    ]);
-    return { m: nameParameters(this.table, m), v: nameParameters(this.table, v) };
+    const { m, v } = this.#on.tensors;
+    return { m: await this.#named(m), v: await this.#named(v) };
+  }
+
+  async #named(flat: Tensor): Promise<NamedTensor[]> {
+    return nameParameters(this.table, await download(this.#device, flat));
   }
 
   get #chunkMs(): number {

@@ -10,8 +10,14 @@ declare global {
     describeAdapter(): Promise<AdapterDescription>;
     /** Runs one accuracy check on the page's device, which is opened at the first call. */
     runCheck(name: string): Promise<CheckReport>;
-    /** Trains a small model on a device of its own, which is destroyed when training passes each of the steps given. */
-    trainThroughLosses(lossSteps: number[]): Promise<{ finished: boolean; recoveries: number; parameters: number[] }>;
+    /**
+     * Trains a small model on a device of its own, which is destroyed when training passes each of the steps given, or
+     * right after the n-th call of one of WebGPU's methods.
+     */
+    trainThroughLosses(
+      lossSteps: number[],
+      call?: { method: 'submit' | 'mapAsync'; count: number },
+    ): Promise<{ finished: boolean; recoveries: number; parameters: number[] }>;
   }
 }
 
@@ -25,9 +31,30 @@ function open(): Promise<CheckRunner> {
 window.describeAdapter = async () => (await open()).adapter;
 window.runCheck = async (name) => (await open()).run(name);
 
-window.trainThroughLosses = async (lossSteps) => {
+/** Tells `called` of every call, from 1, after it. */
+function watchCalls(method: 'submit' | 'mapAsync', called: (count: number) => void): () => void {
+  const methods = (method === 'submit' ? GPUQueue : GPUBuffer).prototype as unknown as Record<
+    string,
+    (...args: unknown[]) => unknown
+  >;
+  const original = methods[method]!;
+  let count = 0;
+  methods[method] = function (this: unknown, ...args: unknown[]) {
+    const result = original.apply(this, args);
+    called(++count);
+    return result;
+  };
+  return () => {
+    methods[method] = original;
+  };
+}
+
+window.trainThroughLosses = async (lossSteps, call) => {
   const waiting = [...lossSteps];
   let device = await createDevice();
+  const restore = watchCalls(call?.method ?? 'submit', (count) => {
+    if (count === call?.count) device.handle.destroy();
+  });
   let recoveries = 0;
   const vae = await createVae(
     device,
@@ -56,6 +83,7 @@ window.trainThroughLosses = async (lossSteps) => {
     const parameters = (await vae.parameters()).flatMap(({ data }) => [...new Uint32Array(data.buffer)]);
     return { finished, recoveries, parameters };
   } finally {
+    restore();
     vae.dispose();
     device.dispose();
   }

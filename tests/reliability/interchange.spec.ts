@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { readParameters } from '../../src/vae/checkpoint.ts';
 import { writeSafetensors } from '../../src/vae/safetensors.ts';
 import { Vae } from '../../src/vae/vae.ts';
+import { adapterOptions, webgpuVae } from '../cli/command.ts';
 import { expect, test } from '../support/fixtures.ts';
 import { bitsOf, recordFault, tinyData } from './faults.ts';
 
@@ -49,6 +50,45 @@ function readIndependently(file: Buffer): Map<string, { shape: number[]; data: B
     ),
   );
 }
+
+test('--init begins with a file that PyTorch wrote', async () => {
+  const cwd = test.info().outputPath('work');
+  await mkdir(cwd, { recursive: true });
+  const at = (...names: string[]) => join(cwd, ...names);
+  const small = [
+    '--train-size',
+    '100',
+    '--batch',
+    '50',
+    '--hidden',
+    '8',
+    '--epochs',
+    '1',
+    '--quiet',
+    ...adapterOptions,
+  ];
+  const train = async (args: string[]) =>
+    expect(await webgpuVae(['train', ...small, ...args], cwd)).toMatchObject({ code: 0, stderr: '' });
+  await train(['--seed', '5', '--out', 'donor']);
+  const python = await pythonWithTorch();
+  if (python === undefined) {
+    console.warn('no Python with PyTorch here: a file that it wrote could not be tried');
+    return;
+  }
+  await writeFile(at('z.json'), JSON.stringify([0.5, -0.5]));
+  const files = ['z.json', 'pixels.json', 'written.safetensors'].map((name) => at(name));
+  await run(python, [SCRIPT, at('donor', 'model.safetensors'), ...files]);
+  // Another file: PyTorch wrote it, in its own order and with its own metadata.
+  const [own, theirs] = await Promise.all([at('donor', 'model.safetensors'), files[2]!].map((path) => readFile(path)));
+  expect(theirs!.equals(own!)).toBe(false);
+  await train(['--init', 'written.safetensors', '--out', 'from-pytorch']);
+  await train(['--init', 'donor/model.safetensors', '--out', 'from-own']);
+  const models = await Promise.all(
+    ['from-pytorch', 'from-own', 'donor'].map((name) => readFile(at(name, 'model.safetensors'))),
+  );
+  expect(models[0]!.equals(models[1]!)).toBe(true);
+  expect(models[0]!.equals(models[2]!)).toBe(false);
+});
 
 test('a model goes to PyTorch and comes back; without PyTorch, its file is read by other means', async ({ device }) => {
   const folder = test.info().outputPath('files');

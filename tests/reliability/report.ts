@@ -89,8 +89,7 @@ same training without the fault, on the same adapter and driver.
 ${table(rows)}
 
 What is not promised: bits that agree between adapters, drivers or kernel variants (resuming on another adapter works,
-with a warning); a lock on a folder that two computers share over a network; that a value of Adam's second moment that
-overflows is noticed before the next snapshot.
+with a warning); a lock on a folder that two computers share over a network.
 `,
 );
 console.log(`docs/reliability.md: ${rows.length} faults, ${Math.round(seconds)} s`);

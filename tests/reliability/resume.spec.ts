@@ -2,49 +2,20 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { readCheckpoint, writeCheckpoint } from '../../src/vae/checkpoint.ts';
-import { adapterOptions, outcome, start, test, webgpuVae } from '../cli/command.ts';
-import { smallMnist } from '../support/small-mnist.ts';
+import { adapterOptions, outcome, start, webgpuVae } from '../cli/command.ts';
 import { recordFault, times } from './faults.ts';
-
-/** Four epochs of 20 steps; a checkpoint after every chunk, so that a kill meets every stage of writing one. */
-const sizes = ['--train-size', '1000', '--hidden', '16', '--batch', '50', '--epochs', '4'];
-const settings = ['--data', 'mnist', ...sizes, ...adapterOptions];
-const often = ['--checkpoint-every', '0.0001'];
-const STEPS = 80;
-
-test.beforeEach(async ({ cwd }) => {
-  await mkdir(join(cwd, 'mnist'));
-  await smallMnist(join(cwd, 'mnist'));
-});
-
-function withEpochs(epochs: number): string[] {
-  return settings.map((value, i) => (settings[i - 1] === '--epochs' ? String(epochs) : value));
-}
-
-/** metrics.csv without the seconds, which are the only thing that may differ. */
-async function metricsOf(folder: string): Promise<string[]> {
-  const lines = (await readFile(join(folder, 'metrics.csv'), 'utf8')).trimEnd().split('\n');
-  return lines.map((line) => line.slice(0, line.lastIndexOf(',')));
-}
-
-async function expectSameRun(folder: string, expected: string): Promise<void> {
-  const model = await readFile(join(folder, 'model.safetensors'));
-  expect(model.equals(await readFile(join(expected, 'model.safetensors'))), 'model.safetensors bit for bit').toBe(true);
-  expect(await metricsOf(folder)).toEqual(await metricsOf(expected));
-  const files = (await readdir(folder)).sort();
-  expect(files).toEqual((await readdir(expected)).sort());
-  for (const picture of files.filter((name) => name.endsWith('.png'))) {
-    const same = (await readFile(join(folder, picture))).equals(await readFile(join(expected, picture)));
-    expect(same, picture).toBe(true);
-  }
-  expect(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))).toMatchObject({ status: 'finished' });
-}
-
-async function wholeRun(cwd: string): Promise<string> {
-  const { code, stderr } = await webgpuVae(['train', ...settings, '--out', 'whole'], cwd);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return join(cwd, 'whole');
-}
+import {
+  expectSameRun,
+  lastCheckpoint,
+  metricsOf,
+  often,
+  preload,
+  STEPS,
+  settings,
+  test,
+  wholeRun,
+  withEpochs,
+} from './runs.ts';
 
 test('killed with SIGKILL at random moments and resumed: the same bits', async ({ cwd }) => {
   test.setTimeout(30 * 60_000);
@@ -91,11 +62,6 @@ test('killed with SIGKILL at random moments and resumed: the same bits', async (
     lost: 'nothing',
   });
 });
-
-async function lastCheckpoint(folder: string): Promise<ReturnType<typeof readCheckpoint>> {
-  const { findCheckpoint } = await import('../../src/cli/checkpoint-file.ts');
-  return (await findCheckpoint(folder)).snapshot;
-}
 
 test('stopped by SIGTERM within an epoch, resumed for longer: as if it had been asked for at once', async ({ cwd }) => {
   const child = start(['train', ...settings, '--out', 'run'], cwd);
@@ -144,6 +110,9 @@ test('what a resumed run is told must agree with its checkpoint', async ({ cwd }
   const refused: [args: string[], says: RegExp][] = [
     [['--latent', '3'], /latent is 3, the checkpoint has 2/],
     [['--lr', '0.5'], /learningRate is 0\.5, the checkpoint has 0\.001/],
+    [['--batch', '7'], /batch is 7, the checkpoint has 50/],
+    [['--beta', '2'], /beta is 2, the checkpoint has 1/],
+    [['--seed', '9'], /seed is 9, the checkpoint has 0/],
     [['--hidden', 'none'], /hidden is \[\], the checkpoint has \[8\]/],
     [['--train-size', '99'], /--train-size is 99, the checkpoint has 100/],
     [['--init', 'run/model.safetensors'], /--init run\/model\.safetensors contradicts --resume run/],
@@ -274,8 +243,7 @@ const fullDisk = `
 
 test('a disk that is full is an error, and the last checkpoint stays', async ({ cwd }) => {
   const args = ['train', ...settings, ...often, '--out', 'run'];
-  const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(fullDisk)}`];
-  const { code, stderr } = await webgpuVae(args, cwd, nodeOptions);
+  const { code, stderr } = await webgpuVae(args, cwd, preload(fullDisk));
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: --out run cannot be written: the disk is full.*\n$/);
   const files = await readdir(join(cwd, 'run'));
@@ -293,7 +261,7 @@ test('a disk that is full is an error, and the last checkpoint stays', async ({ 
 
 /** A module that destroys the device after every `every` submissions, at most `losses` times. */
 function losing(every: number, losses: number): string[] {
-  const code = `
+  return preload(`
     let submissions = 0;
     let left = ${losses};
     Object.defineProperty(globalThis, 'GPUDevice', {
@@ -306,8 +274,7 @@ function losing(every: number, losses: number): string[] {
           return createCommandEncoder.apply(this, args);
         };
       },
-    });`;
-  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+    });`);
 }
 
 test('the command loses its device: it goes on; four times within a minute: a checkpoint', async ({ cwd }) => {

@@ -5,6 +5,8 @@ type Values = ArrayLike<number>;
 /**
  * One step of Adam (Kingma & Ba 2015, algorithm 1), t from 1. All (P).
  * The first step from m = v = 0 moves every parameter by the learning rate towards −sign(g).
+ *
+ * @returns with `overflows` the elements whose new v or parameter is no finite f32; their values mean nothing
  */
 export function adam(
   param: Values,
@@ -13,10 +15,10 @@ export function adam(
   v: Values,
   t: number,
   { learningRate, beta1, beta2, epsilon }: { learningRate: number; beta1: number; beta2: number; epsilon: number },
-): { param: Expected; m: Expected; v: Expected } {
+): { param: Expected; m: Expected; v: Expected; overflows: number[] } {
   const P = param.length;
   const make = (): Expected => ({ values: new Float64Array(P), tolerance: new Float64Array(P) });
-  const out = { param: make(), m: make(), v: make() };
+  const out = { param: make(), m: make(), v: make(), overflows: [] as number[] };
   const correction1 = 1 - beta1 ** t;
   const correction2 = 1 - beta2 ** t;
   // 1 − β^t as the kernel computes it: a series near 0, else 1 − exp(x), whose error grows by e^x / (1 − e^x).
@@ -37,6 +39,7 @@ export function adam(
     out.v.values[i] = vNew;
     out.v.tolerance[i] = 6 * U * vNew + FLUSH;
     out.param.values[i] = param[i]! - update;
+    if (![vNew, param[i]! - update].every((value) => Number.isFinite(Math.fround(value)))) out.overflows.push(i);
     // A gradient so small that its square is flushed to zero leaves epsilon alone in the denominator.
     const flushed = vNew < 2 * FLUSH ? ((learningRate / correction1) * Math.abs(mNew)) / epsilon : 0;
     out.param.tolerance[i] =
