@@ -10,7 +10,7 @@ export interface Product {
   M: number;
   N: number;
   K: number;
-  /** Such as `encoder.0 forward`. */
+  /** Such as `encoder.0 forward`; the dispatch that does it has that label, or one that begins so. */
   use: string;
 }
 
@@ -25,11 +25,11 @@ export function productsOfStep(config: ModelConfig, batch: number, imageSize: nu
   const layers: Layer[] = [...encoder, heads, ...decoder];
   return layers.flatMap(({ name, inputs, outputs }, index): Product[] => [
     { layout: 'NT', M: batch, N: outputs, K: inputs, use: `${name} forward` },
-    { layout: 'TN', M: outputs, N: inputs, K: batch, use: `${name} backward weight` },
+    { layout: 'TN', M: outputs, N: inputs, K: batch, use: `${name} backward, weight` },
     // Nothing needs the gradient of the images.
     ...(index === 0
       ? []
-      : [{ layout: 'NN', M: batch, N: inputs, K: outputs, use: `${name} backward input` } satisfies Product]),
+      : [{ layout: 'NN', M: batch, N: inputs, K: outputs, use: `${name} backward, input` } satisfies Product]),
   ]);
 }
 

@@ -36,10 +36,12 @@ interface Report {
 const STEP_BUDGET_MS = 4000;
 const GEMM_BUDGET_MS = 200;
 const PROFILED_STEPS = 40;
+const MEMORY_STEPS = 10_000;
 const USAGE = `Usage: npm run bench [-- options]
   --json             print one JSON object on one line and nothing else (npm itself is silent with npm run --silent)
   --adapter <name>   part of an adapter's name; default: the best one
   --only <parts>     some of ${PARTS.join(',')}; default: all
+  --steps <n>        training steps of the memory part; default: ${MEMORY_STEPS}
   --unsafe-fast      without bounds checks in shaders; for comparison only`;
 
 async function main(): Promise<void> {
@@ -48,18 +50,22 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
       adapter: { type: 'string' },
       only: { type: 'string' },
+      steps: { type: 'string', default: String(MEMORY_STEPS) },
       'unsafe-fast': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return print(USAGE);
   const parts = parseParts(values.only);
+  const steps = Number(values.steps);
+  if (!Number.isInteger(steps) || steps < 0)
+    throw new Error(`--steps: expected an integer from 0, got ${values.steps}`);
   const choice = values.adapter === undefined ? {} : { adapter: values.adapter };
   const data = await loadMnist();
   const device = await createDevice({ ...choice, unsafeFast: values['unsafe-fast'] });
   const report: Report = { adapter: shortDescription(device.info), machine: describeMachine() };
   try {
-    await measure(report, parts, device, data);
+    await measure(report, parts, device, data, steps);
   } finally {
     device.dispose();
   }
@@ -70,7 +76,7 @@ async function main(): Promise<void> {
   print(values.json ? JSON.stringify(report) : tables(report));
 }
 
-async function measure(report: Report, parts: Set<Part>, device: Device, data: DataSet): Promise<void> {
+async function measure(report: Report, parts: Set<Part>, device: Device, data: DataSet, steps: number): Promise<void> {
   const [first] = STEP_CONFIGS as [(typeof STEP_CONFIGS)[0]];
   if (parts.has('step')) {
     report.step = [];
@@ -83,7 +89,10 @@ async function measure(report: Report, parts: Set<Part>, device: Device, data: D
     progress('kernels');
     report.kernels = device.features.has('timestamp-query') ? await measureKernels(device, data, first) : [];
   }
-  if (parts.has('memory')) report.memory = await measureMemory(device, data, first);
+  if (parts.has('memory')) {
+    progress(`memory, over ${steps} steps`);
+    report.memory = await measureMemory(device, data, first, steps);
+  }
   if (parts.has('gemm')) {
     progress('gemm');
     const imageSize = data.train.rows * data.train.columns;
@@ -103,7 +112,7 @@ async function measureKernels(
     return times.map((time) => {
       // `encoder.2 backward` may do both products of that name, `decoder.4 forward and loss` more than its product.
       const flops = products
-        .filter(({ use }) => time.label === use || time.label.startsWith(`${use} `) || use.startsWith(`${time.label} `))
+        .filter(({ use }) => time.label === use || time.label.startsWith(`${use} `) || use.startsWith(`${time.label},`))
         .reduce((sum, product) => sum + productFlops(product), 0);
       const speed = flops > 0 ? { gflops: significant(flops / time.ms / 1e6) } : {};
       return { ...time, ...speed, ms: significant(time.ms) };
@@ -184,7 +193,8 @@ function tables({ adapter, machine, step, kernels, gemm, cold_start_ms, memory }
   if (memory) {
     const rows = Object.entries(memory.bytes).map(([kind, bytes]) => [kind, bytes, formatBytes(bytes)]);
     const sum = ['sum', memory.allocated_bytes, formatBytes(memory.allocated_bytes)];
-    sections.push(table([`GPU memory of ${memory.model}, batch ${memory.batch}`, 'bytes', ''], [...rows, sum]));
+    const grown = [`more after ${memory.steps} steps`, memory.grown_bytes, formatBytes(memory.grown_bytes)];
+    sections.push(table([`GPU memory of ${memory.model}, batch ${memory.batch}`, 'bytes', ''], [...rows, sum, grown]));
   }
   return sections.join('\n\n');
 }

@@ -13,6 +13,10 @@ export interface MemoryResult {
   allocated_bytes: number;
   /** The buffers' sizes by what they hold; adds up to `allocated_bytes`. */
   bytes: Record<string, number>;
+  /** Training steps done then. */
+  steps: number;
+  /** The most that was allocated at the end of any chunk of those steps, less `allocated_bytes`. */
+  grown_bytes: number;
 }
 
 /** The first pattern that a buffer's label matches says what the buffer holds. */
@@ -31,10 +35,15 @@ const KINDS: readonly [RegExp, string][] = [
 const OTHER = 'activations and their gradients';
 
 /**
- * Builds a model and adds up its buffers by kind.
+ * Builds a model, adds up its buffers by kind, and trains.
  * @throws Error unless they add up, to the byte, to what the device says is allocated
  */
-export async function measureMemory(device: Device, data: DataSet, config: StepConfig): Promise<MemoryResult> {
+export async function measureMemory(
+  device: Device,
+  data: DataSet,
+  config: StepConfig,
+  steps: number,
+): Promise<MemoryResult> {
   const before = device.allocatedBytes;
   const bytes: Record<string, number> = {};
   const unwatch = watchBuffers(({ label = '', size }) => {
@@ -55,7 +64,20 @@ export async function measureMemory(device: Device, data: DataSet, config: StepC
         `measure memory: the model's buffers have ${sum} bytes, the device says ${allocated}: a buffer was made or destroyed behind its back`,
       );
     }
-    return { model: modelName(config, vae.imageSize), batch: config.batch, allocated_bytes: allocated, bytes };
+    let most = allocated;
+    await vae.advance(steps, {
+      onChunk: () => {
+        most = Math.max(most, device.allocatedBytes - before);
+      },
+    });
+    return {
+      model: modelName(config, vae.imageSize),
+      batch: config.batch,
+      allocated_bytes: allocated,
+      bytes,
+      steps,
+      grown_bytes: most - allocated,
+    };
   } finally {
     vae.dispose();
   }

@@ -11,7 +11,7 @@ function bench(...args: string[]): Promise<{ stdout: string; stderr: string }> {
 }
 
 test('--json prints one object on one line, and its memory adds up', async () => {
-  const { stdout } = await bench('--json', '--only', 'memory', ...ADAPTER);
+  const { stdout } = await bench('--json', '--only', 'memory', '--steps', '20', ...ADAPTER);
   expect(stdout.split('\n')).toHaveLength(2);
   const { adapter, memory } = JSON.parse(stdout);
   expect(adapter.name).toMatch(/./);
@@ -24,6 +24,7 @@ test('--json prints one object on one line, and its memory adds up', async () =>
   // Two moments for every parameter, and all gradients.
   expect(memory.bytes['Adam moments']).toBe(2 * memory.bytes.parameters);
   expect(memory.bytes.gradients).toBe(memory.bytes.parameters);
+  expect(memory).toMatchObject({ steps: 20, grown_bytes: 0 });
 });
 
 test('a wrong option is one line on stderr', async () => {
