@@ -30,6 +30,11 @@ export function watchBuffers(onBuffer: (descriptor: GPUBufferDescriptor) => void
   return spy(GPUDevice, 'createBuffer', onBuffer as (...args: never[]) => void);
 }
 
+/** Sees every texture that any device creates; the returned function ends that. */
+export function watchTextures(onTexture: (descriptor: GPUTextureDescriptor) => void): () => void {
+  return spy(GPUDevice, 'createTexture', onTexture as (...args: never[]) => void);
+}
+
 /** `writeBuffer` counts offset and size in elements of a typed array, in bytes of anything else. */
 function writtenBytes(data: AllowSharedBufferSource, offset = 0, size?: number): number {
   const elementBytes = (data as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;

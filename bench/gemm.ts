@@ -1,6 +1,5 @@
 import type { Device } from '../src/gpu/device.ts';
-import type { Dispatch } from '../src/gpu/kernel.ts';
-import { timeSchedule } from '../src/gpu/schedule.ts';
+import { type Schedule, timeSchedule } from '../src/gpu/schedule.ts';
 import { BufferPool, download, type Tensor } from '../src/gpu/tensor.ts';
 import { denseBackwardInput, denseBackwardWeight, denseForward } from '../src/kernels/dense.ts';
 import { type GemmLayout, type GemmVariant, supportedVariants } from '../src/kernels/gemm.ts';
@@ -80,8 +79,7 @@ export async function measureGemm(
   const pool = new BufferPool(device);
   try {
     const numbers = { a: patternedNumbers(M * K, 0), b: patternedNumbers(N * K, 1) };
-    const { dispatch, out } = await device.checked(label, () => planProduct(pool, product, numbers, variant));
-    const schedule = [dispatch];
+    const { schedule, out } = await device.checked(label, () => planProduct(pool, product, numbers, variant));
     await timeSchedule(device, schedule, 1, 0);
     const once = await timeSchedule(device, schedule, 1, 0);
     checkSample(label, product, numbers, await download(device, out));
@@ -106,22 +104,22 @@ function planProduct(
   { layout, M, N, K }: Product,
   numbers: { a: Float32Array; b: Float32Array },
   variant: GemmVariant,
-): { dispatch: Dispatch; out: Tensor } {
+): { schedule: Schedule; out: Tensor } {
   const a = (rows: number, columns: number) => pool.tensor('a', [rows, columns], { data: numbers.a });
   const b = (rows: number, columns: number) => pool.tensor('b', [rows, columns], { data: numbers.b });
   const out = pool.tensor('out', [M, N]);
   switch (layout) {
     case 'NT': {
       const tensors = { inp: a(M, K), weight: b(N, K), bias: pool.tensor('bias', [N]), out };
-      return { dispatch: denseForward(pool, tensors, { variants: variant }), out };
+      return { schedule: denseForward(pool, tensors, { variants: variant }), out };
     }
     case 'NN': {
       const tensors = { dout: a(M, K), weight: b(K, N), inp: pool.tensor('inp', [M, N]), dinp: out };
-      return { dispatch: denseBackwardInput(pool, tensors, { variants: variant }), out };
+      return { schedule: denseBackwardInput(pool, tensors, { variants: variant }), out };
     }
     case 'TN': {
       const tensors = { dout: a(K, M), inp: b(K, N), dweight: out, dbias: pool.tensor('dbias', [M]) };
-      return { dispatch: denseBackwardWeight(pool, tensors, { variants: variant }), out };
+      return { schedule: denseBackwardWeight(pool, tensors, { variants: variant }), out };
     }
   }
 }

@@ -1,8 +1,9 @@
 import type { DataSet } from '../src/data/dataset.ts';
 import type { Device } from '../src/gpu/device.ts';
+import { textureBytes } from '../src/gpu/texture.ts';
 import { Vae } from '../src/vae/vae.ts';
 import { modelName } from './arithmetic.ts';
-import { watchBuffers } from './calls.ts';
+import { watchBuffers, watchTextures } from './calls.ts';
 import type { StepConfig } from './step.ts';
 
 /** What a model with its data holds on the GPU. */
@@ -11,7 +12,7 @@ export interface MemoryResult {
   batch: number;
   /** What the device says that it has allocated for the model. */
   allocated_bytes: number;
-  /** The buffers' sizes by what they hold; adds up to `allocated_bytes`. */
+  /** The sizes of buffers and textures by what they hold; adds up to `allocated_bytes`. */
   bytes: Record<string, number>;
   /** Training steps done then. */
   steps: number;
@@ -19,8 +20,9 @@ export interface MemoryResult {
   grown_bytes: number;
 }
 
-/** The first pattern that a buffer's label matches says what the buffer holds. */
+/** The first pattern that a label matches says what the buffer or texture holds. */
 const KINDS: readonly [RegExp, string][] = [
+  [/ as texture$/, 'copies in textures'],
   [/ params$/, 'kernel parameters'],
   [/^staging/, 'readback'],
   [/^parameters /, 'parameters'],
@@ -35,7 +37,7 @@ const KINDS: readonly [RegExp, string][] = [
 const OTHER = 'activations and their gradients';
 
 /**
- * Builds a model, adds up its buffers by kind, and trains.
+ * Builds a model, adds up its buffers and textures by kind, and trains.
  * @throws Error unless they add up, to the byte, to what the device says is allocated
  */
 export async function measureMemory(
@@ -46,22 +48,26 @@ export async function measureMemory(
 ): Promise<MemoryResult> {
   const before = device.allocatedBytes;
   const bytes: Record<string, number> = {};
-  const unwatch = watchBuffers(({ label = '', size }) => {
+  const add = (label = '', sizeBytes: number) => {
     const kind = KINDS.find(([pattern]) => pattern.test(label))?.[1] ?? OTHER;
-    bytes[kind] = (bytes[kind] ?? 0) + size;
-  });
+    bytes[kind] = (bytes[kind] ?? 0) + sizeBytes;
+  };
+  const unwatch = [
+    watchBuffers(({ label, size }) => add(label, size)),
+    watchTextures(({ label, size }) => add(label, textureBytes(size as { width: number; height: number }))),
+  ];
   let vae: Vae;
   try {
     vae = await Vae.create(device, data, config);
   } finally {
-    unwatch();
+    for (const stop of unwatch) stop();
   }
   try {
     const allocated = device.allocatedBytes - before;
     const sum = Object.values(bytes).reduce((total, size) => total + size, 0);
     if (sum !== allocated) {
       throw new Error(
-        `measure memory: the model's buffers have ${sum} bytes, the device says ${allocated}: a buffer was made or destroyed behind its back`,
+        `measure memory: the model's buffers and textures have ${sum} bytes, the device says ${allocated}: one was made or destroyed behind its back`,
       );
     }
     let most = allocated;

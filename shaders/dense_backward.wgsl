@@ -2,6 +2,9 @@
 // They are independent, and both are products of dout with a matrix of C columns. Overwrites all three.
 // Needs gemm.wgsl, a core, dense_backward_common.wgsl, dense_backward_weight.wgsl and dense_backward_input.wgsl.
 
+// B of dinp; that of dweight is inp.
+@group(0) @binding(7) var<storage, read> weight: array<Element>;
+
 const WEIGHT_PART = 0u;
 
 fn problem(row_tile: u32) -> Problem {
@@ -13,7 +16,7 @@ fn problem(row_tile: u32) -> Problem {
 
 fn load_b(part: u32, index: u32) -> Element {
   if (part == WEIGHT_PART) {
-    return inp[index];
+    return read_b(index);
   }
   return weight[index];
 }

@@ -1,5 +1,5 @@
 // dense layer, backward: what the gradients of weight and input have in common.
-// dout (B, OC), inp (B, C), weight (OC, C). Needs gemm.wgsl and a core.
+// A is dout (B, OC) in both. inp (B, C), weight (OC, C). Needs gemm.wgsl and a core.
 
 struct Params {
   B: u32,
@@ -9,12 +9,6 @@ struct Params {
   relu: u32,          // 1: inp is the output of a ReLU, and dinp is 0 where it is not positive
 }
 
-@group(0) @binding(0) var<storage, read> dout: array<Element>;
-@group(0) @binding(1) var<storage, read> inp: array<Element>;
 @group(0) @binding(2) var<uniform> params: Params;
-
-fn load_a(index: u32) -> Element {
-  return dout[index];
-}
 
 fn epilogue_end(thread: u32) {}

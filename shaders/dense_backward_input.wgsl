@@ -1,6 +1,6 @@
 // dense layer, backward: dinp = dout weight, layout NN, through the ReLU that made inp, if one did.
 
-@group(0) @binding(5) var<storage, read> weight: array<Element>;
+@group(0) @binding(5) var<storage, read> inp: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dinp: array<f32>;
 
 fn input_problem(row_tile: u32, part: u32) -> Problem {
@@ -18,5 +18,5 @@ fn through_relu(at: u32, sum: f32) -> f32 {
   if (params.relu == 0u) {
     return sum;
   }
-  return select(0.0, sum, inp_value(at) > 0.0);
+  return select(0.0, sum, inp[at] > 0.0);
 }

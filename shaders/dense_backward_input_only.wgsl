@@ -1,4 +1,4 @@
-// dense layer, backward, the input's gradient alone.
+// dense layer, backward, the input's gradient alone. B is weight.
 // Needs gemm.wgsl, a core, dense_backward_common.wgsl and dense_backward_input.wgsl.
 
 fn problem(row_tile: u32) -> Problem {
@@ -6,7 +6,7 @@ fn problem(row_tile: u32) -> Problem {
 }
 
 fn load_b(part: u32, index: u32) -> Element {
-  return weight[index];
+  return read_b(index);
 }
 
 fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {

@@ -1,4 +1,4 @@
-// dense layer, backward, of the first layer, whose input needs no gradient.
+// dense layer, backward, the weight's gradient alone. B is inp.
 // Needs gemm.wgsl, a core, dense_backward_common.wgsl and dense_backward_weight.wgsl.
 
 fn problem(row_tile: u32) -> Problem {
@@ -6,7 +6,7 @@ fn problem(row_tile: u32) -> Problem {
 }
 
 fn load_b(part: u32, index: u32) -> Element {
-  return inp[index];
+  return read_b(index);
 }
 
 fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {

@@ -1,4 +1,4 @@
-// dense layer, forward: sums = inp weight^T, layout NT. inp (B, C), weight (OC, C).
+// dense layer, forward: sums = inp weight^T, layout NT. A is inp (B, C), B is weight (OC, C).
 // Needs gemm.wgsl, a core and an epilogue (dense_bias.wgsl or dense_bce.wgsl).
 
 struct Params {
@@ -9,20 +9,14 @@ struct Params {
   scale: f32,       // dense_bce: 1 / B
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<Element>;
-@group(0) @binding(1) var<storage, read> weight: array<Element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 fn problem(row_tile: u32) -> Problem {
   return Problem(params.B, params.OC, params.C, params.C, 1u, 1u, params.C, row_tile, 0u);
 }
 
-fn load_a(index: u32) -> Element {
-  return inp[index];
-}
-
 fn load_b(part: u32, index: u32) -> Element {
-  return weight[index];
+  return read_b(index);
 }
 
 fn epilogue_row(part: u32, row: u32, sum: f32) {}

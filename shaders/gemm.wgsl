@@ -3,10 +3,10 @@
 //   NT  A (M, K), B (N, K)   forward:         out = inp weight^T
 //   NN  A (M, K), B (K, N)   input gradient:  dinp = dout weight
 //   TN  A (K, M), B (K, N)   weight gradient: dweight = dout^T inp
-// A core gives the entry point; operands_*.wgsl the type in which operands are read, Element (f32 or vec4f), and 4 x 4 blocks
-// of them. An operation gives the operands and
+// A core gives the entry point; operands_*.wgsl operand_a and operand_b, the type in which they are read, Element (f32 or
+// vec4f), read_a(index), read_b(index), and 4 x 4 blocks. An operation gives
 //   problem(row_tile) -> Problem            which product a row of tiles belongs to
-//   load_a(index), load_b(part, index)      -> Element
+//   load_b(part, index) -> Element          read_b(index), unless a dispatch makes two products
 //   epilogue(part, row, column, sums)       for each of a thread's rows: sums of columns column .. column + 3
 //   epilogue_row(part, row, sum)            the sum over k of A's row, from the threads of the first column of tiles
 //   epilogue_end(thread)                    once, last; thread is its index in the whole dispatch

@@ -3,6 +3,17 @@
 
 alias Element = f32;
 
+@group(0) @binding(0) var<storage, read> operand_a: array<f32>;
+@group(0) @binding(1) var<storage, read> operand_b: array<f32>;
+
+fn read_a(index: u32) -> f32 {
+  return operand_a[index];
+}
+
+fn read_b(index: u32) -> f32 {
+  return operand_b[index];
+}
+
 // Where a thread's blocks lie: the elements for k = 0.
 struct Blocks { first: vec4u }
 
@@ -29,7 +40,7 @@ fn load_a_block(p: Problem, a: Blocks, k: u32) -> mat4x4f {
 }
 
 fn load_a_4(index: vec4u) -> vec4f {
-  return vec4f(load_a(index.x), load_a(index.y), load_a(index.z), load_a(index.w));
+  return vec4f(read_a(index.x), read_a(index.y), read_a(index.z), read_a(index.w));
 }
 
 // B's rows k .. k + 3, four columns of each. Columns beyond N hold something.
@@ -45,8 +56,4 @@ fn load_b_block(p: Problem, b: Blocks, k: u32) -> mat4x4f {
 
 fn load_b_4(part: u32, index: vec4u) -> vec4f {
   return vec4f(load_b(part, index.x), load_b(part, index.y), load_b(part, index.z), load_b(part, index.w));
-}
-
-fn inp_value(index: u32) -> f32 {
-  return inp[index];
 }

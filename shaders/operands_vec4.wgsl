@@ -1,6 +1,6 @@
 // gemm, operands read four neighbours at a time: whichever of an operand's two dimensions is contiguous in memory must be a
 // multiple of four. The other one may have any size. Beyond the end the last element is read again; in a block that begins
-// below K, A is zero beyond K.
+// below K, A is zero beyond K. Needs operands_buffer.wgsl or operands_texture.wgsl.
 
 alias Element = vec4f;
 
@@ -36,7 +36,7 @@ fn blocks(position: u32, size: u32, stride: u32, K: u32, k_stride: u32) -> Block
 // Four rows of A, each with its k .. k + 3; k a multiple of four. Rows beyond M hold something.
 fn load_a_block(p: Problem, a: Blocks, k: u32) -> mat4x4f {
   let index = min(a.first + k / 4u * a.step, a.last);
-  let values = mat4x4f(load_a(index.x), load_a(index.y), load_a(index.z), load_a(index.w));
+  let values = mat4x4f(read_a(index.x), read_a(index.y), read_a(index.z), read_a(index.w));
   if (p.a_k == 1u) {
     return values;
   }
@@ -51,8 +51,4 @@ fn load_b_block(p: Problem, b: Blocks, k: u32) -> mat4x4f {
     return transpose(values);
   }
   return values;
-}
-
-fn inp_value(index: u32) -> f32 {
-  return inp[index / 4u][index % 4u];
 }

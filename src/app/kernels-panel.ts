@@ -1,4 +1,4 @@
-import { allChecks, type CheckReport } from '../check/index.ts';
+import { type CheckReport, checksFor } from '../check/index.ts';
 import { formatBytes } from '../gpu/device.ts';
 import type { DispatchTime } from '../gpu/profiler.ts';
 import { createDevice } from '../index.ts';
@@ -97,7 +97,7 @@ export class KernelsPanel {
       await this.#session.pause();
       const device = await createDevice();
       try {
-        const checks = allChecks().filter(({ requires }) => !requires || device.features.has(requires));
+        const checks = checksFor(device);
         for (const [i, check] of checks.entries()) {
           if (i % 10 === 0) this.#checkText.textContent = `Check ${i + 1} of ${checks.length}`;
           this.#reports.push(await check.run(device));

@@ -129,7 +129,7 @@ export function adamChecks(): Check[] {
             const tensors = tensorsOf(pool, before, t);
             const expected = reference.adam(before.param, before.grad, before.m, before.v, t, ADAM_DEFAULTS);
             return {
-              dispatches: [adam(pool, tensors, ADAM_DEFAULTS)],
+              commands: [adam(pool, tensors, ADAM_DEFAULTS)],
               outputs: [
                 [tensors.param, expected.param],
                 [tensors.m, expected.m],

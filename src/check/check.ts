@@ -1,7 +1,7 @@
 import type { Device } from '../gpu/device.ts';
-import type { Dispatch } from '../gpu/kernel.ts';
-import { runSchedule } from '../gpu/schedule.ts';
+import { type Command, runSchedule } from '../gpu/schedule.ts';
 import { BufferPool, download, type Tensor } from '../gpu/tensor.ts';
+import type { GemmVariant } from '../kernels/gemm.ts';
 
 /** What a check found. */
 export interface CheckReport {
@@ -29,8 +29,8 @@ export interface Check {
   name: string;
   /** The operation checked, as the kernels' modules call it. */
   op: string;
-  /** A WebGPU feature without which the check cannot run. */
-  requires?: 'subgroups';
+  /** The GEMM variant that it checks, which a device may not support. */
+  variant?: GemmVariant;
   run(device: Device): Promise<CheckReport>;
 }
 
@@ -102,16 +102,16 @@ export function report(name: string, comparisons: { elements: number; worst: Dif
   return { name, ok, elements, worst, message };
 }
 
-/** Runs dispatches once in a pool of their own and compares what they wrote. */
+/** Runs commands once in a pool of their own and compares what they wrote. */
 export async function runKernels(
   name: string,
   device: Device,
-  build: (pool: BufferPool) => { dispatches: Dispatch[]; outputs: [Tensor, Expected][]; times?: number },
+  build: (pool: BufferPool) => { commands: Command[]; outputs: [Tensor, Expected][]; times?: number },
 ): Promise<CheckReport> {
   const pool = new BufferPool(device);
   try {
-    const { dispatches, outputs, times } = build(pool);
-    runSchedule(device, dispatches, times);
+    const { commands, outputs, times } = build(pool);
+    runSchedule(device, commands, times);
     const comparisons = [];
     for (const [tensor, expected] of outputs) {
       comparisons.push(compare(tensor.label, await download(device, tensor), expected));

@@ -35,7 +35,6 @@ const ACTIVATIONS: [Activation, (out: Expected) => Expected][] = [
 ];
 
 function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Check[] {
-  const requires = variant === 'subgroup' ? ({ requires: 'subgroups' } as const) : {};
   const title = (op: string) => `${op} [${variant}] (B=${B}, C=${C}, OC=${OC})`;
   const inp = () => testValues(B * C, 1);
   const weight = () => testValues(OC * C, 2).map((value) => value / 4);
@@ -45,7 +44,7 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
   const forward: Check = {
     name: title('denseForward'),
     op: 'denseForward',
-    ...requires,
+    variant,
     run: (device) =>
       runKernels(title('denseForward'), device, (pool) => {
         const expected = reference.dense(inp(), weight(), bias(), B, C, OC);
@@ -57,13 +56,13 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
         const parts = ACTIVATIONS.map(([activation, apply]) => {
           const out = pool.tensor(`out (${activation})`, [B, OC]);
           return {
-            dispatch: denseForward(pool, { ...tensors, out }, { activation, variants: variant }),
+            commands: denseForward(pool, { ...tensors, out }, { activation, variants: variant }),
             out,
             expected: apply(expected),
           };
         });
         return {
-          dispatches: parts.map(({ dispatch }) => dispatch),
+          commands: parts.flatMap(({ commands }) => commands),
           outputs: parts.map((part) => [part.out, part.expected]),
         };
       }),
@@ -72,7 +71,7 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
   const backwardWeight: Check = {
     name: title('denseBackwardWeight'),
     op: 'denseBackwardWeight',
-    ...requires,
+    variant,
     run: (device) =>
       runKernels(title('denseBackwardWeight'), device, (pool) => {
         const expected = reference.denseBackwardWeight(dout(), inp(), B, C, OC);
@@ -86,14 +85,14 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
           [tensors.dweight, expected.dweight],
           [tensors.dbias, expected.dbias],
         ] as [typeof tensors.dweight, Expected][];
-        return { dispatches: [denseBackwardWeight(pool, tensors, { variants: variant })], outputs };
+        return { commands: denseBackwardWeight(pool, tensors, { variants: variant }), outputs };
       }),
   };
 
   const backwardInput: Check = {
     name: title('denseBackwardInput'),
     op: 'denseBackwardInput',
-    ...requires,
+    variant,
     run: (device) =>
       runKernels(title('denseBackwardInput'), device, (pool) => {
         const tensors = {
@@ -104,9 +103,9 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
         const plain = pool.tensor('dinp', [B, C]);
         const masked = pool.tensor('dinp (ReLU)', [B, C]);
         return {
-          dispatches: [
-            denseBackwardInput(pool, { ...tensors, dinp: plain }, { variants: variant }),
-            denseBackwardInput(pool, { ...tensors, dinp: masked }, { relu: true, variants: variant }),
+          commands: [
+            ...denseBackwardInput(pool, { ...tensors, dinp: plain }, { variants: variant }),
+            ...denseBackwardInput(pool, { ...tensors, dinp: masked }, { relu: true, variants: variant }),
           ],
           outputs: [
             [plain, reference.denseBackwardInput(dout(), weight(), B, C, OC)],
@@ -119,7 +118,7 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
   const backward: Check = {
     name: title('denseBackward'),
     op: 'denseBackward',
-    ...requires,
+    variant,
     run: (device) =>
       runKernels(title('denseBackward'), device, (pool) => {
         const expected = reference.denseBackwardWeight(dout(), inp(), B, C, OC);
@@ -132,7 +131,7 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
           dinp: pool.tensor('dinp', [B, C]),
         };
         return {
-          dispatches: denseBackward(pool, tensors, { relu: true, variants: variant, split: false }),
+          commands: denseBackward(pool, tensors, { relu: true, variants: variant, split: false }),
           outputs: [
             [tensors.dweight, expected.dweight],
             [tensors.dbias, expected.dbias],
@@ -145,7 +144,7 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
   const bce: Check = {
     name: title('denseSigmoidBce'),
     op: 'denseSigmoidBce',
-    ...requires,
+    variant,
     run: async (device) => {
       const pool = new BufferPool(device);
       try {
@@ -163,7 +162,7 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
         };
         // Whatever stood in the partial sums must be overwritten, also by threads that own no element.
         upload(device, tensors.bce, new Float32Array(tensors.bce.shape[0]!).fill(1e6));
-        runSchedule(device, [denseSigmoidBce(pool, tensors, { variants: variant })]);
+        runSchedule(device, denseSigmoidBce(pool, tensors, { variants: variant }));
         const expected = reference.sigmoidBce(reference.dense(inp(), loud, bias(), B, C, OC), pixels, B);
         const partial = await download(device, tensors.bce);
         const total = partial.reduce((sum, term) => sum + term, 0);

@@ -61,7 +61,7 @@ export function gatherChecks(): Check[] {
           });
           const x = pool.tensor('x', [batch, imageSize]);
           return {
-            dispatches: [gather(pool, images, { state, x }, { shuffle, seed: SEED })],
+            commands: [gather(pool, images, { state, x }, { shuffle, seed: SEED })],
             outputs: [[x, expected(problem)]],
           };
         }),

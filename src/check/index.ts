@@ -1,3 +1,5 @@
+import type { Device } from '../gpu/device.ts';
+import { supportedVariants } from '../kernels/gemm.ts';
 import { adamChecks } from './adam.ts';
 import type { Check } from './check.ts';
 import { denseChecks } from './dense.ts';
@@ -7,6 +9,12 @@ import { reparameterizeChecks } from './reparameterize.ts';
 import { vaeChecks } from './vae.ts';
 
 export type { Check, CheckReport, Difference } from './check.ts';
+
+/** The checks that can run on the device: not those of variants that it does not support. */
+export function checksFor(device: Device): Check[] {
+  const supported = supportedVariants(device);
+  return allChecks().filter(({ variant }) => !variant || supported.includes(variant));
+}
 
 /** Every accuracy check; names are unique. The same list in Node, in a page and in the tests. */
 export function allChecks(): Check[] {

@@ -48,7 +48,7 @@ export function reparameterizeChecks(): Check[] {
             };
             const { z, kld } = reference.reparameterize(headsOf(B, L), philoxNoise(B * L), B, L);
             return {
-              dispatches: [reparameterize(pool, tensors, noise)],
+              commands: [reparameterize(pool, tensors, noise)],
               outputs: [
                 [tensors.z, z],
                 [tensors.kld, kld],
@@ -70,7 +70,7 @@ export function reparameterizeChecks(): Check[] {
             };
             const expected = reference.reparameterizeBackward(headsOf(B, L), philoxNoise(B * L), dz, B, L, BETA);
             return {
-              dispatches: [reparameterizeBackward(pool, tensors, noise, BETA)],
+              commands: [reparameterizeBackward(pool, tensors, noise, BETA)],
               outputs: [[tensors.dheads, expected]],
             };
           }),

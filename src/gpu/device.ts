@@ -1,4 +1,5 @@
 import type { Kernel } from './kernel.ts';
+import { textureBytes, textureSize } from './texture.ts';
 
 /** What an adapter is, in plain values that can be printed and stored. */
 export interface AdapterDescription {
@@ -45,6 +46,8 @@ export interface DeviceHost {
    * event loop on a whole core. In a page it returns at once: there waiting is free, and a hidden tab's timers are slow.
    */
   idle(ms: number): Promise<void>;
+  /** What the WGSL compiler knows beyond the language's first version; see `WGSLLanguageFeatures`. */
+  languageFeatures: ReadonlySet<string>;
   /** Where the GPU's memory is the computer's: what was free when the adapter was opened. No cap without it. */
   memoryBytes?: number | undefined;
   /**
@@ -111,7 +114,12 @@ export class Device {
     return ms > 0 ? this.#host.idle(ms) : Promise.resolve();
   }
 
-  /** Bytes of all buffers that live on this device now. */
+  /** What the WGSL compiler knows beyond the language's first version. */
+  get languageFeatures(): ReadonlySet<string> {
+    return this.#host.languageFeatures;
+  }
+
+  /** Bytes of all buffers and textures that live on this device now. */
   get allocatedBytes(): number {
     return this.#allocatedBytes;
   }
@@ -158,21 +166,48 @@ export class Device {
       const what = `createBuffer: ${label} needs ${formatBytes(sizeBytes)}, the adapter allows ${formatBytes(limit)} per buffer`;
       throw new DeviceLimitError(`${what}: use a smaller model, batch or data set`);
     }
-    const { memoryBytes = Number.POSITIVE_INFINITY } = this.#host;
-    if (this.#allocatedBytes + sizeBytes > memoryBytes) {
-      const sum = `${formatBytes(sizeBytes)} on top of ${formatBytes(this.#allocatedBytes)}`;
-      throw new DeviceLimitError(
-        `createBuffer: ${label} needs ${sum}, the computer had ${formatBytes(memoryBytes)} of free memory: use a smaller model, batch or data set`,
-      );
-    }
+    this.#assertMemory('createBuffer', label, sizeBytes);
     const buffer = this.handle.createBuffer({ label, size: sizeBytes, usage });
     this.#allocatedBytes += sizeBytes;
     return buffer;
   }
 
+  #assertMemory(operation: string, label: string, sizeBytes: number): void {
+    const { memoryBytes = Number.POSITIVE_INFINITY } = this.#host;
+    if (this.#allocatedBytes + sizeBytes <= memoryBytes) return;
+    const sum = `${formatBytes(sizeBytes)} on top of ${formatBytes(this.#allocatedBytes)}`;
+    throw new DeviceLimitError(
+      `${operation}: ${label} needs ${sum}, the computer had ${formatBytes(memoryBytes)} of free memory: use a smaller model, batch or data set`,
+    );
+  }
+
   destroyBuffer(buffer: GPUBuffer): void {
     this.#allocatedBytes -= buffer.size;
     buffer.destroy();
+  }
+
+  /**
+   * Creates a texture that a tensor of so many bytes can be copied to, see `TextureCopy`.
+   * @throws DeviceLimitError naming the tensor and its size
+   */
+  createTexture(label: string, sizeBytes: number): GPUTexture {
+    this.assertAlive();
+    const size = textureSize(sizeBytes);
+    const { maxTextureDimension2D: limit } = this.limits;
+    if (size.height > limit) {
+      const what = `createTexture: ${label} needs ${size.height} rows, the adapter allows ${limit}`;
+      throw new DeviceLimitError(`${what}: use a smaller model or batch`);
+    }
+    this.#assertMemory('createTexture', label, textureBytes(size));
+    const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST;
+    const texture = this.handle.createTexture({ label, size, format: 'rgba32float', usage });
+    this.#allocatedBytes += textureBytes(size);
+    return texture;
+  }
+
+  destroyTexture(texture: GPUTexture): void {
+    this.#allocatedBytes -= textureBytes(texture);
+    texture.destroy();
   }
 
   /**

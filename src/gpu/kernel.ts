@@ -2,6 +2,7 @@ import { ResourceType, type VariableInfo, WgslReflect } from 'wgsl_reflect/wgsl_
 import { loadShader } from '#shaders';
 import type { Device } from './device.ts';
 import { type BufferPool, formatShape, type Tensor } from './tensor.ts';
+import type { TextureCopy } from './texture.ts';
 
 /** A compute pipeline with what its WGSL says of itself: names, kinds and places of its bindings. */
 export interface Kernel {
@@ -20,6 +21,8 @@ export interface Dispatch {
   readonly bindGroup: GPUBindGroup;
   /** Number of workgroups, not of threads. */
   readonly workgroups: readonly [number, number, number];
+  /** What it may write to. */
+  readonly writes: readonly GPUBuffer[];
 }
 
 /**
@@ -40,13 +43,7 @@ export function createKernel(device: Device, files: readonly string[], constants
   const module = device.handle.createShaderModule({ label, code });
   const layout = device.handle.createBindGroupLayout({
     label,
-    entries: bindings.map(({ binding, resourceType, access }) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: {
-        type: resourceType === ResourceType.Uniform ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage',
-      },
-    })),
+    entries: bindings.map(layoutEntry),
   });
   const pipeline = device.handle.createComputePipeline({
     label,
@@ -69,6 +66,18 @@ export function createKernel(device: Device, files: readonly string[], constants
   return kernel;
 }
 
+function layoutEntry({ binding, resourceType, access }: VariableInfo): GPUBindGroupLayoutEntry {
+  const entry = { binding, visibility: GPUShaderStage.COMPUTE };
+  switch (resourceType) {
+    case ResourceType.StorageTexture:
+      return { ...entry, storageTexture: { access: 'read-only', format: 'rgba32float' } };
+    case ResourceType.Uniform:
+      return { ...entry, buffer: { type: 'uniform' } };
+    default:
+      return { ...entry, buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' } };
+  }
+}
+
 /** The file and line within it of a line of the files put together. */
 function place(files: readonly string[], texts: readonly string[], line: number): string {
   let rest = line;
@@ -83,7 +92,7 @@ function place(files: readonly string[], texts: readonly string[], line: number)
 /**
  * Binds tensors and parameters to a kernel by the names that its WGSL gives them.
  *
- * @param resources a tensor for every storage binding
+ * @param resources a tensor for every storage binding, a tensor's copy for every texture
  * @param params a number for every field of the uniform `params`
  * @throws Error if a name is missing, unknown, or a range is not aligned
  */
@@ -91,7 +100,7 @@ export function createDispatch(
   pool: BufferPool,
   label: string,
   kernel: Kernel,
-  resources: Record<string, Tensor>,
+  resources: Record<string, Tensor | TextureCopy>,
   params: Record<string, number>,
   workgroups: readonly [number, number, number],
 ): Dispatch {
@@ -103,23 +112,28 @@ export function createDispatch(
     );
   }
   const names = new Set(Object.keys(resources));
+  const writes: GPUBuffer[] = [];
   const entries = kernel.bindings.map((binding): GPUBindGroupEntry => {
     if (binding.resourceType === ResourceType.Uniform) {
       return { binding: binding.binding, resource: { buffer: createUniform(pool, label, binding, params) } };
     }
-    const tensor = resources[binding.name];
-    if (!tensor)
+    const resource = resources[binding.name];
+    if (!resource || 'texture' in resource !== (binding.resourceType === ResourceType.StorageTexture)) {
+      const kind = binding.resourceType === ResourceType.StorageTexture ? "tensor's copy" : 'tensor';
       throw new Error(
-        `${label}: the kernel ${kernel.label} needs a tensor "${binding.name}", got ${[...names].join(', ')}`,
+        `${label}: the kernel ${kernel.label} needs a ${kind} "${binding.name}", got ${[...names].join(', ')}`,
       );
+    }
     names.delete(binding.name);
-    const { buffer, offsetBytes: offset, sizeBytes: size } = tensor;
+    if ('texture' in resource) return { binding: binding.binding, resource: resource.view };
+    const { buffer, offsetBytes: offset, sizeBytes: size } = resource;
+    if (binding.access !== 'read') writes.push(buffer);
     return { binding: binding.binding, resource: { buffer, offset, size } };
   });
   if (names.size > 0)
     throw new Error(`${label}: the kernel ${kernel.label} has no binding "${[...names].join('", "')}"`);
   const bindGroup = device.handle.createBindGroup({ label, layout: kernel.layout, entries });
-  return { label, pipeline: kernel.pipeline, bindGroup, workgroups };
+  return { label, pipeline: kernel.pipeline, bindGroup, workgroups, writes };
 }
 
 /** A uniform buffer that holds `params`, laid out as the WGSL struct is. Written once, here. */

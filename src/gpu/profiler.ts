@@ -1,5 +1,6 @@
 import { type Device, GpuError } from './device.ts';
-import type { Schedule } from './schedule.ts';
+import { dispatchesOf, encodeDispatch, isDispatch, type Schedule } from './schedule.ts';
+import { encodeCopy } from './texture.ts';
 
 /** GPU time of one dispatch of a schedule. */
 export interface DispatchTime {
@@ -22,8 +23,8 @@ const NANOSECONDS_PER_MS = 1e6;
 
 /**
  * Replays a schedule `replays` times with a timestamp before and after every dispatch, and returns the times in the
- * schedule's order. Each dispatch is a pass of its own, which costs a little more than a replay in one pass. Browsers
- * round timestamps to 100 µs: take many replays there.
+ * schedule's order. Each dispatch is a pass of its own, which costs a little more than a replay in one pass. Copies to
+ * textures lie between passes and are not timed. Browsers round timestamps to 100 µs: take many replays there.
  *
  * What the schedule computes is computed for real; one more replay, to warm up, comes first.
  * @throws GpuError if the device has no timestamp-query
@@ -37,7 +38,8 @@ export async function profileSchedule(device: Device, schedule: Schedule, replay
     );
   }
   device.assertAlive();
-  const perReplay = 2 * schedule.length;
+  const dispatches = dispatchesOf(schedule);
+  const perReplay = 2 * dispatches.length;
   const longest = Math.max(1, Math.min(replays, LONGEST_SUBMISSION, Math.floor(MAX_QUERIES / perReplay)));
   const sizeBytes = longest * perReplay * TIMESTAMP_BYTES;
   const queries = device.handle.createQuerySet({ type: 'timestamp', count: longest * perReplay });
@@ -48,16 +50,19 @@ export async function profileSchedule(device: Device, schedule: Schedule, replay
   const measure = async (count: number, estimateMs: number): Promise<BigUint64Array> => {
     const encoder = device.handle.createCommandEncoder();
     for (let replay = 0; replay < count; replay++) {
-      for (const [index, { label, pipeline, bindGroup, workgroups }] of schedule.entries()) {
-        const first = replay * perReplay + 2 * index;
+      let first = replay * perReplay;
+      for (const command of schedule) {
+        if (!isDispatch(command)) {
+          encodeCopy(encoder, command);
+          continue;
+        }
         const pass = encoder.beginComputePass({
-          label,
+          label: command.label,
           timestampWrites: { querySet: queries, beginningOfPassWriteIndex: first, endOfPassWriteIndex: first + 1 },
         });
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...workgroups);
+        encodeDispatch(pass, command);
         pass.end();
+        first += 2;
       }
     }
     encoder.resolveQuerySet(queries, 0, count * perReplay, resolved, 0);
@@ -72,7 +77,7 @@ export async function profileSchedule(device: Device, schedule: Schedule, replay
 
   try {
     await measure(1, 0);
-    const nanoseconds = new Float64Array(schedule.length);
+    const nanoseconds = new Float64Array(dispatches.length);
     // Waiting with nothing pending needs an estimate; a short first submission gives it.
     let msPerReplay = 0;
     for (let done = 0; done < replays; ) {
@@ -80,13 +85,13 @@ export async function profileSchedule(device: Device, schedule: Schedule, replay
       const start = performance.now();
       const stamps = await measure(count, 0.9 * msPerReplay * count);
       msPerReplay = (performance.now() - start) / count;
-      for (let i = 0; i < count * schedule.length; i++) {
+      for (let i = 0; i < count * dispatches.length; i++) {
         // A browser may round the end below the beginning.
-        nanoseconds[i % schedule.length]! += Math.max(0, Number(stamps[2 * i + 1]! - stamps[2 * i]!));
+        nanoseconds[i % dispatches.length]! += Math.max(0, Number(stamps[2 * i + 1]! - stamps[2 * i]!));
       }
       done += count;
     }
-    return schedule.map(({ label, pipeline, workgroups }, index) => {
+    return dispatches.map(({ label, pipeline, workgroups }, index) => {
       const ms = nanoseconds[index]! / NANOSECONDS_PER_MS / replays;
       return { label, kernel: pipeline.label, workgroups, ms };
     });

@@ -1,20 +1,59 @@
 import type { Device } from './device.ts';
 import type { Dispatch } from './kernel.ts';
+import { encodeCopy, type TextureCopy } from './texture.ts';
 
-/** A list of dispatches, made once and replayed: encoding creates no buffer and no bind group and writes nothing. */
-export type Schedule = readonly Dispatch[];
+/** What a schedule consists of. */
+export type Command = Dispatch | TextureCopy;
+
+/** A list of commands, made once and replayed: encoding creates no buffer and no bind group and writes nothing. */
+export type Schedule = readonly Command[];
+
+export function isDispatch(command: Command): command is Dispatch {
+  return 'pipeline' in command;
+}
+
+/** The schedule's dispatches, in order. */
+export function dispatchesOf(schedule: Schedule): Dispatch[] {
+  return schedule.filter(isDispatch);
+}
+
+/** The schedule without copies of what no dispatch may have written since it was copied last. */
+export function withoutRepeatedCopies(schedule: Schedule): Schedule {
+  const fresh = new Set<TextureCopy>();
+  return schedule.filter((command) => {
+    if (isDispatch(command)) {
+      for (const copy of fresh) if (command.writes.includes(copy.source.buffer)) fresh.delete(copy);
+      return true;
+    }
+    const isStale = !fresh.has(command);
+    fresh.add(command);
+    return isStale;
+  });
+}
 
 /** Encodes the schedule `times` times, one replay after the other. */
 export function encodeSchedule(encoder: GPUCommandEncoder, schedule: Schedule, times = 1): void {
-  const pass = encoder.beginComputePass();
+  let pass: GPUComputePassEncoder | undefined;
   for (let replay = 0; replay < times; replay++) {
-    for (const { pipeline, bindGroup, workgroups } of schedule) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
+    for (const command of schedule) {
+      if (isDispatch(command)) {
+        pass ??= encoder.beginComputePass();
+        encodeDispatch(pass, command);
+      } else {
+        // Copies lie between passes.
+        pass?.end();
+        pass = undefined;
+        encodeCopy(encoder, command);
+      }
     }
   }
-  pass.end();
+  pass?.end();
+}
+
+export function encodeDispatch(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }: Dispatch): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...workgroups);
 }
 
 /** Encodes and submits the schedule; does not wait. */

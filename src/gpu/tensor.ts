@@ -1,4 +1,5 @@
 import type { Device } from './device.ts';
+import type { TextureCopy } from './texture.ts';
 
 export type DType = 'f32' | 'u32';
 
@@ -22,20 +23,16 @@ export function formatShape(shape: readonly number[]): string {
 }
 
 /**
- * Owns buffers: what a model, a schedule or a test has made on the GPU, to be destroyed together.
+ * Owns buffers and textures: what a model, a schedule or a test has made on the GPU, to be destroyed together.
  * Every buffer can be copied to and from.
  */
 export class BufferPool {
   readonly device: Device;
   #buffers: GPUBuffer[] = [];
+  #copies: TextureCopy[] = [];
 
   constructor(device: Device) {
     this.device = device;
-  }
-
-  /** Bytes of the buffers of this pool. */
-  get sizeBytes(): number {
-    return this.#buffers.reduce((sum, buffer) => sum + buffer.size, 0);
   }
 
   /**
@@ -57,9 +54,29 @@ export class BufferPool {
     return buffer;
   }
 
+  /**
+   * The command that copies the tensor to a texture; the same one for the same tensor.
+   * @param source its bytes a multiple of 16
+   * @throws DeviceLimitError if it is larger than the device allows
+   */
+  textureCopy(source: Tensor): TextureCopy {
+    const { label, buffer, offsetBytes, sizeBytes } = source;
+    const known = this.#copies.find(
+      ({ source: other }) =>
+        other.buffer === buffer && other.offsetBytes === offsetBytes && other.sizeBytes === sizeBytes,
+    );
+    if (known) return known;
+    const texture = this.device.createTexture(`${label} ${formatShape(source.shape)} as texture`, sizeBytes);
+    const copy = { label: `copy ${label}`, source, texture, view: texture.createView() };
+    this.#copies.push(copy);
+    return copy;
+  }
+
   dispose(): void {
     for (const buffer of this.#buffers) this.device.destroyBuffer(buffer);
+    for (const { texture } of this.#copies) this.device.destroyTexture(texture);
     this.#buffers = [];
+    this.#copies = [];
   }
 }
 

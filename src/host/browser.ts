@@ -28,7 +28,7 @@ async function* openAdapters(): AsyncGenerator<AdapterHandle, void, void> {
     if (seen.has(key)) continue;
     seen.add(key);
     // The browser keeps its own GPU process alive: there is nothing to let go of.
-    yield { adapter, info, idle: async () => {}, dispose: () => {} };
+    yield { adapter, info, languageFeatures: gpu.wgslLanguageFeatures, idle: async () => {}, dispose: () => {} };
   }
 }
 

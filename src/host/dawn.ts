@@ -86,7 +86,8 @@ export async function openInstance(dawn: Dawn, options: InstanceOptions): Promis
     const adapter = await request(gpu, options.environment);
     if (adapter) {
       const info = describeAdapter(adapter, backendName(), options.source);
-      return { adapter, info, idle, memoryBytes: info.software ? process.availableMemory() : undefined, dispose };
+      const memoryBytes = info.software ? process.availableMemory() : undefined;
+      return { adapter, info, languageFeatures: gpu.wgslLanguageFeatures, idle, memoryBytes, dispose };
     }
   } catch (error) {
     dispose();

@@ -1,9 +1,10 @@
-import { createDispatch, type Dispatch } from '../gpu/kernel.ts';
+import type { Command } from '../gpu/schedule.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
-import { chosenVariant, gemmKernel, gemmTiling, isBackwardSplit, type VariantChoice } from './gemm.ts';
+import { chosenVariant, gemmCommands, gemmTiling, isBackwardSplit, type VariantChoice } from './gemm.ts';
 import { expectShape } from './shape.ts';
 
 // B rows of the batch, C columns of the input, OC columns of the output. Weights are (OC, C), as in torch.nn.Linear.
+// Every operation is one dispatch, and before it the copies of its operands that the variant reads, if it reads copies.
 
 export type Activation = 'none' | 'relu' | 'sigmoid';
 
@@ -25,17 +26,21 @@ export function denseForward(
   pool: BufferPool,
   tensors: { inp: Tensor; weight: Tensor; bias: Tensor; out: Tensor },
   { label = 'dense forward', activation = 'none', variants }: Options & { activation?: Activation } = {},
-): Dispatch {
+): Command[] {
   const { inp, weight, bias, out } = tensors;
   const [B, C, OC] = [inp.shape[0]!, inp.shape[1]!, out.shape[1]!];
   expectShape('denseForward', 'out', out, { B, OC });
   expectShape('denseForward', 'weight', weight, { OC, C }, TRANSPOSED);
   expectShape('denseForward', 'bias', bias, { OC });
   const variant = chosenVariant(pool.device, variants, { operation: 'forward', B, C, OC });
-  const { rows, columns } = gemmTiling(pool.device, variant);
-  const kernel = gemmKernel(pool.device, variant, C % 4 === 0, ['dense_forward.wgsl', 'dense_bias.wgsl']);
-  const params = { B, C, OC, activation: ACTIVATION_CODES[activation], scale: 1 };
-  return createDispatch(pool, label, kernel, tensors, params, [Math.ceil(B / rows), Math.ceil(OC / columns), 1]);
+  const bindings = {
+    operands: { operand_a: inp, operand_b: weight },
+    tensors: { bias, out },
+    params: { B, C, OC, activation: ACTIVATION_CODES[activation], scale: 1 },
+  };
+  const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
+  const sizes = { quads: C % 4 === 0, rowTiles, columns: OC };
+  return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bias.wgsl'], bindings, sizes);
 }
 
 /** How many partial sums `denseSigmoidBce` writes for B rows, C inputs and D pixels: one per thread of its dispatch. */
@@ -56,7 +61,7 @@ export function denseSigmoidBce(
   pool: BufferPool,
   tensors: { inp: Tensor; weight: Tensor; bias: Tensor; x: Tensor; dlogits: Tensor; bce: Tensor },
   { label = 'dense sigmoid-BCE', variants }: Options = {},
-): Dispatch {
+): Command[] {
   const { inp, weight, bias, x, dlogits, bce } = tensors;
   const [B, C, D] = [inp.shape[0]!, inp.shape[1]!, x.shape[1]!];
   expectShape('denseSigmoidBce', 'x', x, { B, D });
@@ -65,38 +70,28 @@ export function denseSigmoidBce(
   expectShape('denseSigmoidBce', 'dlogits', dlogits, { B, D });
   expectShape('denseSigmoidBce', 'bce', bce, { terms: bceTerms(pool, B, C, D, variants) });
   const variant = chosenVariant(pool.device, variants, { operation: 'loss', B, C, OC: D });
-  const { rows, columns } = gemmTiling(pool.device, variant);
-  const kernel = gemmKernel(pool.device, variant, C % 4 === 0, ['dense_forward.wgsl', 'dense_bce.wgsl']);
-  const params = { B, C, OC: D, activation: 0, scale: 1 / B };
-  return createDispatch(pool, label, kernel, tensors, params, [Math.ceil(B / rows), Math.ceil(D / columns), 1]);
+  const bindings = {
+    operands: { operand_a: inp, operand_b: weight },
+    tensors: { bias, x, dlogits, bce },
+    params: { B, C, OC: D, activation: 0, scale: 1 / B },
+  };
+  const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
+  const sizes = { quads: C % 4 === 0, rowTiles, columns: D };
+  return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bce.wgsl'], bindings, sizes);
 }
 
-/** Which gradients of a layer are made: of its parameters, of its input, or of both in one dispatch. */
-type Parts = { weight: boolean; input: boolean; relu?: boolean };
-
-/** `dout` (B, OC), `inp` (B, C): both halves are products of `dout` with a matrix of C columns, so they share a tiling. */
-function denseBackwardParts(
-  pool: BufferPool,
-  tensors: { dout: Tensor; inp: Tensor } & Record<string, Tensor>,
-  { weight, input, relu = false }: Parts,
-  { label = 'dense backward', variants }: Options,
-): Dispatch {
-  const { dout, inp } = tensors;
+/** What `denseBackward` and its halves have in common. */
+function backwardProblem(
+  { device }: BufferPool,
+  { dout, inp }: { dout: Tensor; inp: Tensor },
+  operation: 'backward' | 'backward weight' | 'backward input',
+  variants: VariantChoice | undefined,
+) {
   const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, inp.shape[1]!];
-  const operation = weight && input ? 'backward' : weight ? 'backward weight' : 'backward input';
-  const variant = chosenVariant(pool.device, variants, { operation, B, C, OC });
-  const { rows, columns } = gemmTiling(pool.device, variant);
-  const quads = C % 4 === 0 && OC % 4 === 0;
-  const kernel = gemmKernel(pool.device, variant, quads, [
-    'dense_backward_common.wgsl',
-    ...(weight ? ['dense_backward_weight.wgsl'] : []),
-    ...(input ? ['dense_backward_input.wgsl'] : []),
-    weight && input ? 'dense_backward.wgsl' : `dense_backward_${weight ? 'weight' : 'input'}_only.wgsl`,
-  ]);
-  const weightTiles = weight ? Math.ceil(OC / rows) : 0;
-  const inputTiles = input ? Math.ceil(B / rows) : 0;
-  const params = { B, C, OC, weight_tiles: weightTiles, relu: Number(relu) };
-  return createDispatch(pool, label, kernel, tensors, params, [weightTiles + inputTiles, Math.ceil(C / columns), 1]);
+  const variant = chosenVariant(device, variants, { operation, B, C, OC });
+  const { rows } = gemmTiling(device, variant);
+  const tiles = { weight: Math.ceil(OC / rows), input: Math.ceil(B / rows) };
+  return { variant, tiles, sizes: { B, C, OC }, quads: C % 4 === 0 && OC % 4 === 0 };
 }
 
 function expectWeightShapes(
@@ -129,10 +124,18 @@ function expectInputShapes(
 export function denseBackwardWeight(
   pool: BufferPool,
   tensors: { dout: Tensor; inp: Tensor; dweight: Tensor; dbias: Tensor },
-  options: Options = {},
-): Dispatch {
+  { label = 'dense backward, weight', variants }: Options = {},
+): Command[] {
   expectWeightShapes('denseBackwardWeight', tensors);
-  return denseBackwardParts(pool, tensors, { weight: true, input: false }, options);
+  const { dout, inp, dweight, dbias } = tensors;
+  const { variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward weight', variants);
+  const operation = ['dense_backward_common.wgsl', 'dense_backward_weight.wgsl', 'dense_backward_weight_only.wgsl'];
+  const bindings = {
+    operands: { operand_a: dout, operand_b: inp },
+    tensors: { dweight, dbias },
+    params: { ...sizes, weight_tiles: tiles.weight, relu: 0 },
+  };
+  return gemmCommands(pool, label, variant, operation, bindings, { quads, rowTiles: tiles.weight, columns: sizes.C });
 }
 
 /**
@@ -143,10 +146,18 @@ export function denseBackwardWeight(
 export function denseBackwardInput(
   pool: BufferPool,
   tensors: { dout: Tensor; weight: Tensor; inp: Tensor; dinp: Tensor },
-  { relu = false, ...options }: Options & { relu?: boolean } = {},
-): Dispatch {
+  { label = 'dense backward, input', relu = false, variants }: Options & { relu?: boolean } = {},
+): Command[] {
   expectInputShapes('denseBackwardInput', tensors);
-  return denseBackwardParts(pool, tensors, { weight: false, input: true, relu }, options);
+  const { dout, weight, inp, dinp } = tensors;
+  const { variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward input', variants);
+  const operation = ['dense_backward_common.wgsl', 'dense_backward_input.wgsl', 'dense_backward_input_only.wgsl'];
+  const bindings = {
+    operands: { operand_a: dout, operand_b: weight },
+    tensors: { inp, dinp },
+    params: { ...sizes, weight_tiles: 0, relu: Number(relu) },
+  };
+  return gemmCommands(pool, label, variant, operation, bindings, { quads, rowTiles: tiles.input, columns: sizes.C });
 }
 
 /**
@@ -160,18 +171,29 @@ export function denseBackwardInput(
 export function denseBackward(
   pool: BufferPool,
   tensors: { dout: Tensor; inp: Tensor; weight: Tensor; dweight: Tensor; dbias: Tensor; dinp: Tensor },
-  { relu = false, split, ...options }: Options & { relu?: boolean; split?: boolean } = {},
-): Dispatch[] {
+  { label = 'dense backward', relu = false, split, variants }: Options & { relu?: boolean; split?: boolean } = {},
+): Command[] {
   const { dout, inp, weight, dweight, dbias, dinp } = tensors;
   expectWeightShapes('denseBackward', tensors);
   expectInputShapes('denseBackward', tensors);
-  const [B, C, OC] = [dout.shape[0]!, inp.shape[1]!, dout.shape[1]!];
-  if (split ?? isBackwardSplit(pool.device, options.variants, { B, C, OC })) {
-    const { label = 'dense backward' } = options;
+  const { variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward', variants);
+  if (split ?? isBackwardSplit(pool.device, variants, sizes)) {
     return [
-      denseBackwardWeight(pool, { dout, inp, dweight, dbias }, { ...options, label: `${label}, weight` }),
-      denseBackwardInput(pool, { dout, weight, inp, dinp }, { ...options, relu, label: `${label}, input` }),
+      ...denseBackwardWeight(pool, { dout, inp, dweight, dbias }, { variants, label: `${label}, weight` }),
+      ...denseBackwardInput(pool, { dout, weight, inp, dinp }, { variants, relu, label: `${label}, input` }),
     ];
   }
-  return [denseBackwardParts(pool, tensors, { weight: true, input: true, relu }, options)];
+  const operation = [
+    'dense_backward_common.wgsl',
+    'dense_backward_weight.wgsl',
+    'dense_backward_input.wgsl',
+    'dense_backward.wgsl',
+  ];
+  const bindings = {
+    operands: { operand_a: dout, operand_b: inp },
+    tensors: { inp, weight, dweight, dbias, dinp },
+    params: { ...sizes, weight_tiles: tiles.weight, relu: Number(relu) },
+  };
+  const rowTiles = tiles.weight + tiles.input;
+  return gemmCommands(pool, label, variant, operation, bindings, { quads, rowTiles, columns: sizes.C });
 }

@@ -1,12 +1,16 @@
 import type { Device } from '../gpu/device.ts';
-import { createKernel, type Kernel } from '../gpu/kernel.ts';
+import { createDispatch, createKernel } from '../gpu/kernel.ts';
+import type { Command } from '../gpu/schedule.ts';
+import type { BufferPool, Tensor } from '../gpu/tensor.ts';
+import { TEXELS_PER_ROW, TEXTURE_READING, textureSize } from '../gpu/texture.ts';
 
 /**
  * How a matrix product is cut up. `subgroup`: a subgroup makes 32 x 32 of C by handing elements from lane to lane, for
- * software adapters; needs subgroups of one size, 4 or 8. `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices
- * in workgroup memory, for GPUs; runs everywhere.
+ * software adapters; needs subgroups of one size, 4 or 8. `subgroup_texture`: the same, from copies of A and B in textures
+ * where these hold vec4s and fit. `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices in workgroup memory, for
+ * GPUs; runs everywhere.
  */
-export const GEMM_VARIANTS = ['subgroup', 'tile_32x32', 'tile_64x32'] as const;
+export const GEMM_VARIANTS = ['subgroup', 'subgroup_texture', 'tile_32x32', 'tile_64x32'] as const;
 export type GemmVariant = (typeof GEMM_VARIANTS)[number];
 
 /** C = op(A) op(B) with A (M, K) B (N, K) for NT, A (M, K) B (K, N) for NN, A (K, M) B (K, N) for TN. */
@@ -30,8 +34,10 @@ export interface DenseProblem {
 export type VariantChoice = GemmVariant | Readonly<Record<string, GemmVariant | 'split'>>;
 
 const SUBGROUP_SIZES = [4, 8];
-/** Weights from which on the subgroup variant makes a layer's two gradients in two dispatches. */
-const SPLIT_FROM = 2 ** 14;
+/** From so many weights on a layer is worth copies of its operands, and a dispatch for each of its gradients. */
+const LARGE = 2 ** 14;
+/** The size of subgroups that are AVX registers: where textures are read faster than buffers. */
+const VECTORIZED_SUBGROUP = 8;
 const TILES = {
   tile_32x32: { rows: 32, columns: 32 },
   tile_64x32: { rows: 64, columns: 32 },
@@ -42,28 +48,42 @@ export function problemKey({ operation, B, C, OC }: DenseProblem): string {
   return `${operation} ${B}x${C}x${OC}`;
 }
 
-/** The variants that the device can run; the first one is the default. */
+/** The variants that the device can run. */
 export function supportedVariants(device: Device): GemmVariant[] {
   const { min, max } = device.subgroupSizes;
-  return GEMM_VARIANTS.filter((variant) => variant !== 'subgroup' || (min === max && SUBGROUP_SIZES.includes(min)));
+  const subgroups = min === max && SUBGROUP_SIZES.includes(min);
+  const needs: Partial<Record<GemmVariant, boolean>> = {
+    subgroup: subgroups,
+    subgroup_texture: subgroups && device.languageFeatures.has(TEXTURE_READING),
+  };
+  return GEMM_VARIANTS.filter((variant) => needs[variant] ?? true);
+}
+
+/** The variant that is used where nobody chose another one. */
+export function defaultVariant(device: Device, { C, OC }: Pick<DenseProblem, 'C' | 'OC'>): GemmVariant {
+  const supported = supportedVariants(device);
+  const isCopied = device.subgroupSizes.max === VECTORIZED_SUBGROUP && C * OC >= LARGE;
+  return isCopied && supported.includes('subgroup_texture') ? 'subgroup_texture' : supported[0]!;
 }
 
 /** @throws RangeError if the device cannot run the variant chosen */
 export function chosenVariant(device: Device, choice: VariantChoice | undefined, problem: DenseProblem): GemmVariant {
   const supported = supportedVariants(device);
   const chosen = typeof choice === 'string' ? choice : choice?.[problemKey(problem)];
-  const variant = chosen === undefined || chosen === 'split' ? supported[0]! : chosen;
+  const variant = chosen === undefined || chosen === 'split' ? defaultVariant(device, problem) : chosen;
   if (!supported.includes(variant)) {
     const { min, max } = device.subgroupSizes;
-    const needs = `the variant ${variant} needs subgroups of one size (${SUBGROUP_SIZES.join(' or ')})`;
+    const textures = variant === 'subgroup_texture' ? ' and storage textures that can be read' : '';
+    const needs = `the variant ${variant} needs subgroups of one size (${SUBGROUP_SIZES.join(' or ')})${textures}`;
     throw new RangeError(`gemm: ${needs}, this adapter has ${min} to ${max}: use ${supported.join(' or ')}`);
   }
   return variant;
 }
 
 /**
- * Whether a layer's two gradients get a dispatch each. Without a choice: with the subgroup variant, if the layer is large.
+ * Whether a layer's two gradients get a dispatch each. Without a choice: with a subgroup variant, if the layer is large.
  * There a kernel of both is half as fast, because its loop, with the loads of either, outgrows the CPU's caches of code.
+ * With `subgroup_texture` always: it has no kernel of both.
  */
 export function isBackwardSplit(
   device: Device,
@@ -75,24 +95,53 @@ export function isBackwardSplit(
     const chosen = choice[problemKey(problem)];
     if (chosen !== undefined) return chosen === 'split';
   }
-  return chosenVariant(device, choice, problem) === 'subgroup' && sizes.C * sizes.OC >= SPLIT_FROM;
+  const variant = chosenVariant(device, choice, problem);
+  return variant === 'subgroup_texture' || (variant === 'subgroup' && sizes.C * sizes.OC >= LARGE);
 }
 
 /** How a variant cuts C up: threads of a workgroup, rows and columns of its tile. */
 export function gemmTiling(device: Device, variant: GemmVariant): { threads: number; rows: number; columns: number } {
-  if (variant === 'subgroup') return { threads: device.subgroupSizes.min, rows: 32, columns: 32 };
+  if (variant === 'subgroup' || variant === 'subgroup_texture')
+    return { threads: device.subgroupSizes.min, rows: 32, columns: 32 };
   return { threads: 64, ...TILES[variant] };
 }
 
+/** What a product reads and writes, by the names in WGSL, and its parameters. */
+export interface GemmBindings {
+  operands: { operand_a: Tensor; operand_b: Tensor };
+  /** Of the operation's own. */
+  tensors: Record<string, Tensor>;
+  params: Record<string, number>;
+}
+
 /**
- * Puts a variant's files and an operation's together.
- * @param quads whether both operands' contiguous dimensions are multiples of four, so that they can be read as vec4
+ * A product: the variant's files and the operation's, put together and bound; before it the copies that the variant needs.
+ * @param options.quads whether both operands' contiguous dimensions are multiples of four, so that they can be read as vec4
+ * @param options.tiles row tiles, and columns of C
  */
-export function gemmKernel(device: Device, variant: GemmVariant, quads: boolean, operation: readonly string[]): Kernel {
-  const core =
-    variant === 'subgroup'
-      ? [`subgroup_${device.subgroupSizes.min}.wgsl`, 'gemm_subgroup.wgsl']
-      : [`${variant}.wgsl`, 'gemm_tile.wgsl'];
-  const operands = `operands_${quads ? 'vec4' : 'scalar'}.wgsl`;
-  return createKernel(device, [...core, operands, 'gemm.wgsl', ...operation]);
+export function gemmCommands(
+  pool: BufferPool,
+  label: string,
+  variant: GemmVariant,
+  operation: readonly string[],
+  { operands, tensors, params }: GemmBindings,
+  { quads, rowTiles, columns }: { quads: boolean; rowTiles: number; columns: number },
+): Command[] {
+  const { device } = pool;
+  const isSubgroup = variant === 'subgroup' || variant === 'subgroup_texture';
+  const core = isSubgroup
+    ? [`subgroup_${device.subgroupSizes.min}.wgsl`, 'gemm_subgroup.wgsl']
+    : [`${variant}.wgsl`, 'gemm_tile.wgsl'];
+  const workgroups = [rowTiles, Math.ceil(columns / gemmTiling(device, variant).columns), 1] as const;
+  const fits = ({ sizeBytes }: Tensor) => textureSize(sizeBytes).height <= device.limits.maxTextureDimension2D;
+  if (variant === 'subgroup_texture' && quads && fits(operands.operand_a) && fits(operands.operand_b)) {
+    const files = [...core, 'operands_texture.wgsl', 'operands_vec4.wgsl', 'gemm.wgsl', ...operation];
+    const kernel = createKernel(device, files, { TEXELS_PER_ROW });
+    const copies = { operand_a: pool.textureCopy(operands.operand_a), operand_b: pool.textureCopy(operands.operand_b) };
+    const dispatch = createDispatch(pool, label, kernel, { ...copies, ...tensors }, params, workgroups);
+    return [copies.operand_a, copies.operand_b, dispatch];
+  }
+  const reading = quads ? ['operands_buffer.wgsl', 'operands_vec4.wgsl'] : ['operands_scalar.wgsl'];
+  const kernel = createKernel(device, [...core, ...reading, 'gemm.wgsl', ...operation]);
+  return [createDispatch(pool, label, kernel, { ...operands, ...tensors }, params, workgroups)];
 }

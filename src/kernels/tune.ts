@@ -9,7 +9,14 @@ import {
   denseForward,
   denseSigmoidBce,
 } from './dense.ts';
-import { type DenseProblem, type GemmVariant, isBackwardSplit, problemKey, supportedVariants } from './gemm.ts';
+import {
+  type DenseProblem,
+  defaultVariant,
+  type GemmVariant,
+  isBackwardSplit,
+  problemKey,
+  supportedVariants,
+} from './gemm.ts';
 
 /** A variant, or for a `backward` a dispatch for each gradient. */
 export type Choice = GemmVariant | 'split';
@@ -71,7 +78,7 @@ class Tuner {
   readonly #device: Device;
   readonly #hasTime: () => boolean;
   readonly #variants: GemmVariant[];
-  /** Never the device's default variant, and never `split`, which costs nothing to try. */
+  /** Never a problem's default variant, and never `split`, which costs nothing to try. */
   readonly #hopeless = new Set<Choice>();
 
   constructor(device: Device, hasTime: () => boolean) {
@@ -82,7 +89,7 @@ class Tuner {
 
   /** A `backward` that may be split is measured both ways, and then has answers for its halves too. */
   async tune(problem: DenseProblem): Promise<TunedProblem[]> {
-    const usual: Choice = this.#variants[0]!;
+    const usual: Choice = defaultVariant(this.#device, problem);
     if (problem.operation !== 'backward' || !isBackwardSplit(this.#device, 'subgroup', problem)) {
       return [await this.#tune(problem, usual)];
     }
@@ -101,14 +108,16 @@ class Tuner {
       choice === 'split' ? split!() : this.#time(problem, choice, best);
     const tuned: TunedProblem = { problem, chosen: byDefault, candidates: [] };
     const { candidates } = tuned;
-    const others = [...this.#variants, ...(split ? ['split' as const] : [])].filter((other) => other !== byDefault);
+    // Both gradients in one dispatch is what `subgroup_texture` has no kernel for.
+    const possible = split ? this.#variants.filter((variant) => variant !== 'subgroup_texture') : this.#variants;
+    const others = [...possible, ...(split ? ['split' as const] : [])].filter((other) => other !== byDefault);
     for (const choice of [byDefault, ...others]) {
       if (this.#hopeless.has(choice) || !this.#hasTime()) continue;
       const best = Math.min(...candidates.map(({ ms }) => ms));
       const ms = await time(choice, best).catch(onlyIfItFits);
       if (ms === undefined) continue;
       candidates.push({ choice, ms });
-      if (ms > HOPELESS * best && choice !== 'split' && choice !== this.#variants[0]) this.#hopeless.add(choice);
+      if (ms > HOPELESS * best && choice !== 'split' && choice !== byDefault) this.#hopeless.add(choice);
     }
     const [usual, ...rest] = candidates;
     const best = rest.sort((a, b) => a.ms - b.ms)[0];
@@ -160,18 +169,18 @@ function planProblem(pool: BufferPool, { operation, B, C, OC }: DenseProblem, va
   switch (operation) {
     case 'forward': {
       const tensors = { inp, weight: weight(), bias: bias(), out: out('out') };
-      return [denseForward(pool, tensors, { ...options, activation: 'relu' })];
+      return denseForward(pool, tensors, { ...options, activation: 'relu' });
     }
     case 'loss': {
       const bce = vector('bce', bceTerms(pool, B, C, OC, variants));
       const tensors = { inp, weight: weight(), bias: bias(), x: out('x'), dlogits: out('dlogits'), bce };
-      return [denseSigmoidBce(pool, tensors, options)];
+      return denseSigmoidBce(pool, tensors, options);
     }
     case 'backward weight':
-      return [denseBackwardWeight(pool, { dout: out('dout'), inp, ...gradients() }, options)];
+      return denseBackwardWeight(pool, { dout: out('dout'), inp, ...gradients() }, options);
     case 'backward input': {
       const tensors = { dout: out('dout'), weight: weight(), inp, dinp: matrix('dinp', B, C) };
-      return [denseBackwardInput(pool, tensors, { ...options, relu: true })];
+      return denseBackwardInput(pool, tensors, { ...options, relu: true });
     }
     case 'backward': {
       const tensors = { dout: out('dout'), inp, weight: weight(), ...gradients(), dinp: matrix('dinp', B, C) };

@@ -132,9 +132,9 @@ export class LiveReconstructor {
       const decoder = stackForward(pool, network.decoder, z, 'sigmoid');
       this.pixels = decoder.outputs.at(-1)!;
       this.#schedule = [
-        ...encoder.dispatches,
+        ...encoder.commands,
         reparameterize(pool, { heads: this.heads, state, z, kld }, 'zero'),
-        ...decoder.dispatches,
+        ...decoder.commands,
       ];
     } catch (error) {
       this.#pool.dispose();

@@ -1,4 +1,4 @@
-import type { Dispatch } from '../gpu/kernel.ts';
+import type { Command } from '../gpu/schedule.ts';
 import { type BufferPool, type Tensor, view } from '../gpu/tensor.ts';
 import { type Activation, denseForward } from '../kernels/dense.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
@@ -29,9 +29,9 @@ export function networkOver(table: ParameterTable, flat: Tensor): Network {
   return { encoder: table.encoder.map(tensors), heads: tensors(table.heads), decoder: table.decoder.map(tensors) };
 }
 
-/** What a stack of layers computes: its dispatches in order, and every layer's output. */
+/** What a stack of layers computes: its commands in order, and every layer's output. */
 export interface Forward {
-  dispatches: Dispatch[];
+  commands: Command[];
   outputs: Tensor[];
 }
 
@@ -46,14 +46,14 @@ export function stackForward(
   last: Activation,
   variants?: VariantChoice,
 ): Forward {
-  const dispatches: Dispatch[] = [];
+  const commands: Command[] = [];
   const outputs: Tensor[] = [];
   for (const [index, { layer, weight, bias }] of layers.entries()) {
     const out = pool.tensor(`${layer.name} output`, [inp.shape[0]!, layer.outputs]);
     const activation = index === layers.length - 1 ? last : 'relu';
     const tensors = { inp: outputs.at(-1) ?? inp, weight, bias, out };
-    dispatches.push(denseForward(pool, tensors, { label: `${layer.name} forward`, activation, variants }));
+    commands.push(...denseForward(pool, tensors, { label: `${layer.name} forward`, activation, variants }));
     outputs.push(out);
   }
-  return { dispatches, outputs };
+  return { commands, outputs };
 }

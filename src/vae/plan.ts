@@ -1,5 +1,4 @@
-import type { Dispatch } from '../gpu/kernel.ts';
-import type { Schedule } from '../gpu/schedule.ts';
+import { type Command, type Schedule, withoutRepeatedCopies } from '../gpu/schedule.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import { ADAM_DEFAULTS, adam } from '../kernels/adam.ts';
 import { bceTerms, denseBackward, denseBackwardWeight, denseSigmoidBce } from '../kernels/dense.ts';
@@ -34,7 +33,7 @@ export interface ModelTensors {
 export const LOSS_CAPACITY = 4096;
 
 interface LossForward {
-  dispatches: Dispatch[];
+  commands: Command[];
   x: Tensor;
   hidden: Tensor[];
   heads: Tensor;
@@ -79,13 +78,13 @@ function lossForward(
     dlogits,
     kld,
     bce,
-    dispatches: [
+    commands: [
       gather(pool, images, { state, x }, { shuffle, seed }),
-      ...encoder.dispatches,
-      ...heads.dispatches,
+      ...encoder.commands,
+      ...heads.commands,
       reparameterize(pool, { heads: headOutput, state, z, kld }, noise),
-      ...decoder.dispatches,
-      denseSigmoidBce(
+      ...decoder.commands,
+      ...denseSigmoidBce(
         pool,
         { inp: decoder.outputs.at(-1) ?? z, weight, bias, x, dlogits, bce },
         { label: `${layer.name} forward and loss`, variants },
@@ -117,7 +116,7 @@ export function planTraining(
   const forward = lossForward(pool, network, images, state, { batch, seed, ...options });
   const { x, hidden, heads, z, decoded, dlogits, kld, bce } = forward;
   const intermediates = forwardTensors(forward);
-  const dispatches = [...forward.dispatches];
+  const commands = [...forward.commands];
 
   /** Backward through a stack of layers, whose inputs are given; returns the gradient of the first one's input. */
   const backward = (layers: LayerTensors[], dlayers: LayerTensors[], inputs: Tensor[], dout: Tensor): Tensor => {
@@ -129,13 +128,13 @@ export function planTraining(
       const label = `${layer.name} backward`;
       if (inp === x) {
         // No one needs the gradient of the images.
-        dispatches.push(denseBackwardWeight(pool, { dout: gradient, inp, dweight, dbias }, { label, variants }));
+        commands.push(...denseBackwardWeight(pool, { dout: gradient, inp, dweight, dbias }, { label, variants }));
         break;
       }
       const dinp = pool.tensor(`d${inp.label}`, inp.shape);
       // Every other input but z is the output of a ReLU.
       const relu = inp !== z;
-      dispatches.push(
+      commands.push(
         ...denseBackward(pool, { dout: gradient, inp, weight, dweight, dbias, dinp }, { label, relu, variants }),
       );
       intermediates.push(dinp);
@@ -147,14 +146,14 @@ export function planTraining(
   const dz = backward(network.decoder, gradients.decoder, [z, ...decoded], dlogits);
   const dheads = pool.tensor(`d${heads.label}`, heads.shape);
   intermediates.push(dheads);
-  dispatches.push(reparameterizeBackward(pool, { heads, state, dz, dheads }, noise, beta));
+  commands.push(reparameterizeBackward(pool, { heads, state, dz, dheads }, noise, beta));
   backward([...network.encoder, network.heads], [...gradients.encoder, gradients.heads], [x, ...hidden], dheads);
 
-  dispatches.push(
+  commands.push(
     finishStep(pool, { bce, kld, state, losses }, { batch, count: images.count }),
     adam(pool, { state, ...model }, { ...ADAM_DEFAULTS, learningRate }),
   );
-  return { schedule: dispatches, state, losses, intermediates };
+  return { schedule: withoutRepeatedCopies(commands), state, losses, intermediates };
 }
 
 /** The losses of a batch of images in their own order, with one seeded z ~ q(z|x) per image; changes no parameter. */
@@ -170,7 +169,8 @@ export function planEvaluation(
   const forward = lossForward(pool, network, images, state, { batch, shuffle: false, seed: 0, noise });
   const { kld, bce } = forward;
   const finish = finishStep(pool, { bce, kld, state, losses }, { batch, count: images.count });
-  return { schedule: [...forward.dispatches, finish], state, losses, intermediates: forwardTensors(forward) };
+  const schedule = withoutRepeatedCopies([...forward.commands, finish]);
+  return { schedule, state, losses, intermediates: forwardTensors(forward) };
 }
 
 /** images (B, D) in [0, 1] -> heads (B, 2 L): μ, then log σ². */
@@ -184,9 +184,9 @@ export function planEncode(
 ): { schedule: Schedule; heads: Tensor } {
   const network = networkOver(table, param);
   const x = pool.tensor('x', [batch, images.imageSize]);
-  const { dispatches, outputs } = stackForward(pool, [...network.encoder, network.heads], x, 'none');
+  const { commands, outputs } = stackForward(pool, [...network.encoder, network.heads], x, 'none');
   return {
-    schedule: [gather(pool, images, { state, x }, { shuffle: false, seed: 0 }), ...dispatches],
+    schedule: [gather(pool, images, { state, x }, { shuffle: false, seed: 0 }), ...commands],
     heads: outputs.at(-1)!,
   };
 }
@@ -200,6 +200,6 @@ export function planDecode(
 ): { schedule: Schedule; z: Tensor; pixels: Tensor } {
   const network = networkOver(table, param);
   const z = pool.tensor('z', [batch, network.heads.layer.outputs / 2]);
-  const { dispatches, outputs } = stackForward(pool, network.decoder, z, 'sigmoid');
-  return { schedule: dispatches, z, pixels: outputs.at(-1)! };
+  const { commands, outputs } = stackForward(pool, network.decoder, z, 'sigmoid');
+  return { schedule: commands, z, pixels: outputs.at(-1)! };
 }

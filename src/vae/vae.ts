@@ -1,6 +1,7 @@
 import type { DataSet, ImageSet } from '../data/dataset.ts';
 import { type Device, DeviceLostError } from '../gpu/device.ts';
 import { type DispatchTime, profileSchedule } from '../gpu/profiler.ts';
+import { dispatchesOf } from '../gpu/schedule.ts';
 import { download, downloadU32, type Tensor } from '../gpu/tensor.ts';
 import { OVERFLOWED, type StepState, unpackState } from '../kernels/finish-step.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
@@ -144,7 +145,7 @@ export class Vae {
 
   #identify(): SnapshotIdentity {
     const { name, backend } = this.#device.info;
-    const kernels = [...new Set(this.#on.plan.schedule.map(({ pipeline }) => pipeline.label))].sort();
+    const kernels = [...new Set(dispatchesOf(this.#on.plan.schedule).map(({ pipeline }) => pipeline.label))].sort();
     const variants = resolveVariants(this.#device, this.#variants, denseProblems(this.table, this.config.batch));
     return { config: this.config, data: this.#identity, adapter: { name, backend }, kernels, variants };
   }
@@ -171,7 +172,7 @@ export class Vae {
 
   /** Dispatches of one training step. */
   get dispatchesPerStep(): number {
-    return this.#on.plan.schedule.length;
+    return dispatchesOf(this.#on.plan.schedule).length;
   }
 
   /** One variant for everything is an order; answers from elsewhere are followed as far as the device can. */

@@ -1,6 +1,7 @@
 import { allChecks, type CheckReport } from '../../src/check/index.ts';
 import type { AdapterDescription } from '../../src/gpu/device.ts';
 import { createDevice, type Device } from '../../src/index.ts';
+import { supportedVariants } from '../../src/kernels/gemm.ts';
 
 /** One device and the accuracy checks that run on it; the same in Node and in a page. */
 export interface CheckRunner {
@@ -28,10 +29,10 @@ export async function openCheckRunner(adapter?: string): Promise<CheckRunner> {
     async run(name) {
       const check = checks.get(name);
       if (!check) throw new Error(`runCheck: "${name}" is none of the ${checks.size} checks of src/check`);
-      if (check.requires && !device.features.has(check.requires)) {
-        const has = [...device.features].join(', ') || 'none';
+      if (check.variant && !supportedVariants(device).includes(check.variant)) {
+        const has = supportedVariants(device).join(', ');
         throw new Error(
-          `runCheck: "${name}" needs the WebGPU feature ${check.requires}, ${device.info.name} has ${has}: test on another adapter`,
+          `runCheck: "${name}" needs the variant ${check.variant}, ${device.info.name} can run ${has}: test on another adapter`,
         );
       }
       return device.checked(name, () => check.run(device));
