@@ -1,6 +1,6 @@
 // dense layer, backward: dweight = dout^T inp, layout TN, and dbias, the sum of dout over the batch, which is A's row sum.
 
-@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<Element>;
 @group(0) @binding(4) var<storage, read_write> dbias: array<f32>;
 
 fn weight_problem(row_tile: u32, part: u32) -> Problem {
@@ -8,8 +8,10 @@ fn weight_problem(row_tile: u32, part: u32) -> Problem {
 }
 
 fn store_dweight(at: u32, sums: vec4f, inside: vec4<bool>) {
-  if (inside.x) { dweight[at] = sums.x; }
-  if (inside.y) { dweight[at + 1u] = sums.y; }
-  if (inside.z) { dweight[at + 2u] = sums.z; }
-  if (inside.w) { dweight[at + 3u] = sums.w; }
+  if (inside.x) { dweight[at / WIDTH] = stored(sums, 0u); }
+  if (WIDTH == 1u) {
+    if (inside.y) { dweight[at + 1u] = stored(sums, 1u); }
+    if (inside.z) { dweight[at + 2u] = stored(sums, 2u); }
+    if (inside.w) { dweight[at + 3u] = stored(sums, 3u); }
+  }
 }

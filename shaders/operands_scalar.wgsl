@@ -2,6 +2,11 @@
 // Beyond the end the last element is read again; in a block that begins below K, A is zero beyond K.
 
 alias Element = f32;
+const WIDTH = 1u;
+
+fn stored(values: vec4f, i: u32) -> Element {
+  return values[i];
+}
 
 @group(0) @binding(0) var<storage, read> operand_a: array<f32>;
 @group(0) @binding(1) var<storage, read> operand_b: array<f32>;

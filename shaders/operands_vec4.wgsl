@@ -3,6 +3,11 @@
 // below K, A is zero beyond K. Needs operands_buffer.wgsl or operands_texture.wgsl.
 
 alias Element = vec4f;
+const WIDTH = 4u;
+
+fn stored(values: vec4f, i: u32) -> Element {
+  return values;
+}
 
 // Where a thread's blocks lie, in vec4s, so that the loop over k has little to compute. A block is four vectors along the
 // contiguous dimension, one after the other along the other one.
