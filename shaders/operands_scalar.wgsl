@@ -2,10 +2,16 @@
 // Beyond the end the last element is read again; in a block that begins below K, A is zero beyond K.
 
 alias Element = f32;
-const WIDTH = 1u;
+const WIDTH = 1u;  // numbers of an Element
 
-fn stored(values: vec4f, i: u32) -> Element {
+// The Element that holds values[i].
+fn element(values: vec4f, i: u32) -> Element {
   return values[i];
+}
+
+// Four numbers from the Elements that hold them.
+fn four(x: Element, y: Element, z: Element, w: Element) -> vec4f {
+  return vec4f(x, y, z, w);
 }
 
 @group(0) @binding(0) var<storage, read> operand_a: array<f32>;

@@ -3,10 +3,16 @@
 // below K, A is zero beyond K. Needs operands_buffer.wgsl or operands_texture.wgsl.
 
 alias Element = vec4f;
-const WIDTH = 4u;
+const WIDTH = 4u;  // numbers of an Element
 
-fn stored(values: vec4f, i: u32) -> Element {
+// The Element that holds values[i].
+fn element(values: vec4f, i: u32) -> Element {
   return values;
+}
+
+// Four numbers from the Elements that hold them, which are one and the same.
+fn four(x: Element, y: Element, z: Element, w: Element) -> vec4f {
+  return x;
 }
 
 // Where a thread's blocks lie, in vec4s, so that the loop over k has little to compute. A block is four vectors along the

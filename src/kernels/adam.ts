@@ -2,7 +2,7 @@ import { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '.
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import { expectShape } from './shape.ts';
 
-const WORKGROUP_SIZE = 64;
+const WORKGROUP_SIZE = 256;
 
 export interface AdamConfig {
   learningRate: number;

@@ -39,7 +39,7 @@ export function denseForward(
     params: { B, C, OC, activation: ACTIVATION_CODES[activation], scale: 1 },
   };
   const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
-  const sizes = { quads: C % 4 === 0, rowTiles, columns: OC };
+  const sizes = { quads: C % 4 === 0 && OC % 4 === 0, rowTiles, columns: OC };
   return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bias.wgsl'], bindings, sizes);
 }
 
@@ -76,7 +76,7 @@ export function denseSigmoidBce(
     params: { B, C, OC: D, activation: 0, scale: 1 / B },
   };
   const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
-  const sizes = { quads: C % 4 === 0, rowTiles, columns: D };
+  const sizes = { quads: C % 4 === 0 && D % 4 === 0, rowTiles, columns: D };
   return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bce.wgsl'], bindings, sizes);
 }
 

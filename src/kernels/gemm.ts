@@ -116,7 +116,7 @@ export interface GemmBindings {
 
 /**
  * A product: the variant's files and the operation's, put together and bound; before it the copies that the variant needs.
- * @param options.quads whether both operands' contiguous dimensions are multiples of four, so that they can be read as vec4
+ * @param options.quads whether every matrix's contiguous dimension is a multiple of four: then all are arrays of vec4
  * @param options.tiles row tiles, and columns of C
  */
 export function gemmCommands(
