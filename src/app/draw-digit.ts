@@ -97,8 +97,8 @@ export class DrawDigit implements View {
     ];
   }
 
-  async seen(): Promise<void> {
-    if (this.#image) await this.#encode(this.#image);
+  async seen(full: boolean): Promise<void> {
+    if (full && this.#image) await this.#encode(this.#image);
   }
 
   #at(event: PointerEvent): { x: number; y: number } {
