@@ -52,3 +52,22 @@ export function savePng(name: string, canvases: readonly HTMLCanvasElement[], ba
     if (blob) saveFile(name, blob, 'image/png');
   }, 'image/png');
 }
+
+/** Makes of `call` one that runs soon, at most every `ms`, and for a hidden tab not before it is seen again. */
+export function throttled(ms: number, call: () => void): () => void {
+  let waiting = false;
+  let missed = false;
+  const later = (): void => {
+    missed = document.hidden;
+    if (missed || waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      call();
+    }, ms);
+  };
+  document.addEventListener('visibilitychange', () => {
+    if (missed) later();
+  });
+  return later;
+}

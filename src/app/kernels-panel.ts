@@ -3,7 +3,7 @@ import { formatBytes } from '../gpu/device.ts';
 import type { DispatchTime } from '../gpu/profiler.ts';
 import { createDevice } from '../index.ts';
 import type { ParameterTable } from '../vae/parameters.ts';
-import { button, element, region, saveFile } from './dom.ts';
+import { button, element, region, saveFile, throttled } from './dom.ts';
 import type { Session } from './session.ts';
 
 /** Browsers round timestamps to 100 µs, so many steps are needed on a fast GPU, and few are enough on a slow one. */
@@ -23,7 +23,6 @@ export class KernelsPanel {
   #checkText = element('p', { class: 'hint', 'aria-live': 'polite' });
   #reports: CheckReport[] = [];
   #checking = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -44,16 +43,16 @@ export class KernelsPanel {
       this.#checkText,
       this.#checks,
     );
+    const update = throttled(UPDATE_EVERY_MS, () => this.update());
     session.listen((event) => {
       if (event === 'model') this.#profile.replaceChildren();
-      this.#timer ??= setTimeout(() => this.update(), UPDATE_EVERY_MS);
+      update();
     });
     this.update();
   }
 
   /** Shows the session's present numbers. */
   update(): void {
-    this.#timer = undefined;
     const { vae, device, progress } = this.#session;
     const flops = flopsPerStep(vae.table, vae.config.batch);
     const rate = progress?.stepsPerSecond;

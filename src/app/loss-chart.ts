@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { button, element, region, savePng } from './dom.ts';
+import { button, element, region, savePng, throttled } from './dom.ts';
 import { hintFor } from './hints.ts';
 import type { LossPoint, Metrics } from './metrics.ts';
 import type { Session } from './session.ts';
@@ -29,7 +29,6 @@ export class LossChart {
   #plot: uPlot | undefined;
   #log = false;
   #shown = { loss: true, bce: false, kld: true };
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -57,9 +56,13 @@ export class LossChart {
     );
     new ResizeObserver(() => this.#plot?.setSize({ width: this.#width, height: HEIGHT })).observe(this.#holder);
     onThemeChange(() => this.#make());
+    const update = throttled(REDRAW_EVERY_MS, () => {
+      this.#plot?.setData(this.#data());
+      this.#hint.textContent = hintFor(session);
+    });
     session.listen((event) => {
       if (event === 'model') this.#make();
-      else if (event !== 'snapshot') this.update();
+      else if (event !== 'snapshot') update();
     });
   }
 
@@ -70,20 +73,6 @@ export class LossChart {
   /** Shows the model that is there already; call it when the panel is in the page. */
   start(): void {
     this.#make();
-  }
-
-  /** Shows the session's losses, soon. */
-  update(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#plot?.setData(this.#data());
-      this.#hint.textContent = hintFor(this.#session);
-    }, REDRAW_EVERY_MS);
-  }
-
-  dispose(): void {
-    clearTimeout(this.#timer);
-    this.#plot?.destroy();
   }
 
   /** A button for each kind of loss that shows and hides its two curves. */
