@@ -15,8 +15,8 @@ import type { View } from './views.ts';
 
 /** Test images on the plane; more would be a cloud. */
 const MOST_POINTS = 10_000;
-/** Points that a software adapter keeps up to date while training; all of them after every epoch. */
-const SLOW_POINTS = 2_000;
+/** Points that a software adapter keeps up to date while training; all of them after epochs. */
+const SLOW_POINTS = 1_000;
 /** Images encoded at once: few where that takes long, so that the queue stays short. */
 const PIECE = { software: 500, hardware: 2500 };
 /** Cells of the decoded plane, per side. */

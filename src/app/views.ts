@@ -17,14 +17,18 @@ export interface View {
   seen?(full: boolean): Promise<void>;
 }
 
-/** The part of the GPU's time that each kind of look may take from training; compositing the page comes on top. */
-const SHARE = 0.04;
+/**
+ * The part of the GPU's time that each kind of look may take from training. Compositing the page comes on top, and where
+ * the CPU is the GPU that takes steps away, too.
+ */
+const SHARE = { software: 0.02, hardware: 0.05 };
 /** Nobody sees more pictures per second. */
 const SHORTEST_PAUSE_MS = 50;
 
 /**
  * Keeps views up to date: cheap live looks all the time while training, a full one after every epoch and when training
- * ends. Each kind pauses after a look for as long as keeps it within its share. Nothing is drawn in a hidden tab.
+ * ends. Each kind pauses after a look for as long as keeps it within its share; a full look that would come too soon is
+ * left to the next epoch. Nothing is drawn in a hidden tab.
  */
 export class Views {
   #session: Session;
@@ -98,11 +102,14 @@ export class Views {
 
   /** The look to take now, or for how many milliseconds none is due, or undefined if none is wanted. */
   #due(): 'live' | 'full' | number | undefined {
-    const wanted = (['full', 'live'] as const).filter((kind) => this.#wanted[kind]);
-    if (!this.#session.training) return wanted[0];
+    const { live, full } = this.#wanted;
     const now = performance.now();
+    const { training } = this.#session;
+    if (full && (!training || this.#notBefore.full <= now)) return 'full';
+    this.#wanted.full = false;
+    if (!live) return undefined;
     // Short enough to notice soon that training has ended.
-    return wanted.find((kind) => this.#notBefore[kind] <= now) ?? (wanted.length > 0 ? SHORTEST_PAUSE_MS : undefined);
+    return !training || this.#notBefore.live <= now ? 'live' : SHORTEST_PAUSE_MS;
   }
 
   async #look(kind: 'live' | 'full'): Promise<void> {
@@ -124,7 +131,8 @@ export class Views {
       await view.seen?.(full);
       if (stale()) return;
     }
-    this.#notBefore[kind] = performance.now() + Math.max(SHORTEST_PAUSE_MS, (costMs * (1 - SHARE)) / SHARE);
+    const share = SHARE[this.#session.device.info.software ? 'software' : 'hardware'];
+    this.#notBefore[kind] = performance.now() + Math.max(SHORTEST_PAUSE_MS, (costMs * (1 - share)) / share);
   }
 
   /** Runs pieces and says how long the GPU was busy with them; training's steps before them in the queue do not count. */
