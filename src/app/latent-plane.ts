@@ -53,7 +53,7 @@ export class LatentPlane implements View {
     'aria-label':
       'Latent plane. Arrow keys move the decoded point, Shift and arrow keys pan, plus and minus zoom, 0 resets the view, Enter marks the ends of an interpolation.',
   });
-  #caption = element('p', { class: 'hint' });
+  #caption = element('p', { class: 'hint caption' });
   #legend = new Legend(() => this.draw());
   #dimensions = new Dimensions((redecode) => this.#dimensionsChanged(redecode));
   #scrubber = new Scrubber((frame) => this.#showFrame(frame));
@@ -219,7 +219,7 @@ export class LatentPlane implements View {
     const { latent } = bound.model;
     this.#encoded = { heads: all.subarray(0, 2 * latent * this.#pointsOf(full)), latent };
     this.#dimensions.showKl(klPerDimension(this.#encoded));
-    this.#caption.textContent = `${bound.labels.length.toLocaleString('en-US')} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move, drag or use the arrow keys to decode a point; click two points to interpolate; Shift+drag pans; + and − zoom.`;
+    this.#caption.textContent = `${bound.labels.length.toLocaleString('en-US')} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
     this.draw();
   }
 

@@ -16,7 +16,7 @@ const CURVES = [
   { key: 'kld', set: 'test', label: 'KL test', color: ['#007a5a', '#2fd0a0'] },
 ] as const;
 
-const HEIGHT = 260;
+const HEIGHT = 200;
 /** Redrawing more often costs time that training could use. */
 const REDRAW_EVERY_MS = 500;
 
@@ -110,7 +110,7 @@ export class LossChart {
       {
         width: this.#width,
         height: HEIGHT,
-        legend: { live: true },
+        legend: { markers: { width: 2, dash: (_plot, i) => (CURVES[i - 1]?.set === 'test' ? 'dashed' : 'solid') } },
         scales: {
           x: { time: false, range: (_plot, _low, high) => [0, nextRange(high ?? 0, epochs)] },
           y: { distr: this.#log ? 3 : 1 },
@@ -120,7 +120,7 @@ export class LossChart {
           { ...axis, label: 'nats per image', labelSize: 20, size: 46 },
         ],
         series: [
-          { label: 'epoch', value: (_plot, value) => value?.toFixed(2) ?? '–' },
+          { label: 'epoch', value: (plot, _value, i, at) => shownValue(plot, i, at)?.toFixed(2) ?? '–' },
           ...CURVES.map(
             ({ key, label, set, color }): uPlot.Series => ({
               label,
@@ -130,7 +130,7 @@ export class LossChart {
               ...(set === 'test' ? { dash: [6, 4] } : {}),
               points: { show: set === 'test', size: 6 },
               spanGaps: true,
-              value: (_plot, value) => value?.toFixed(1) ?? '–',
+              value: (plot, _value, i, at) => shownValue(plot, i, at)?.toFixed(1) ?? '–',
             }),
           ),
         ],
@@ -146,6 +146,12 @@ export class LossChart {
 
 function byStep(points: Metrics['train']): Map<number, LossPoint> {
   return new Map(points.map((point) => [point.step, point]));
+}
+
+/** A curve's value under the pointer, else its last. */
+function shownValue(plot: uPlot, curve: number, at: number | null): number | null | undefined {
+  const values = [...plot.data[curve]!];
+  return at === null ? values.findLast((value) => value !== null) : values[at];
 }
 
 /** The end of the x axis: grows in steps, so that the curves do not shift all the time. */

@@ -30,7 +30,7 @@ const header = element(
   element(
     'p',
     {},
-    'A variational autoencoder that learns handwritten digits on your GPU, in this page. Nothing leaves your computer.',
+    'A variational autoencoder learns handwritten digits on your GPU, in this page. Nothing leaves your computer.',
   ),
   status.root,
 );
@@ -93,9 +93,10 @@ async function start(): Promise<void> {
   plane.onEnds = (from, to) => point.interpolate(from, to);
   digit.onEncoded = (mu, logvar) => plane.showEllipse(mu, logvar);
   main.append(
-    element('div', { class: 'column' }, controls.root, reconstructions.root, samples.root),
-    element('div', { class: 'column' }, plane.root, chart.root),
-    element('div', { class: 'column' }, point.root, digit.root, kernels.root),
+    element('div', { class: 'column' }, controls.root, samples.root),
+    element('div', { class: 'column middle' }, plane.root),
+    element('div', { class: 'column' }, reconstructions.root, chart.root, point.root, digit.root),
+    kernels.root,
   );
   const views = new Views(session, [reconstructions, samples, point, digit, plane]);
   plane.onPresent = () => views.look('full');
