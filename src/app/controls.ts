@@ -144,7 +144,7 @@ export class Controls {
     this.#notes();
     history.replaceState(null, '', formatHash(config));
     const { name, train, test } = this.#session.data;
-    this.#dataName.textContent = `${name}: ${train.count.toLocaleString('en-US')} training and ${test.count.toLocaleString('en-US')} test images, ${train.columns} × ${train.rows}`;
+    this.#dataName.textContent = `${name}: ${train.count.toLocaleString('en-US')} training and ${test.count.toLocaleString('en-US')} test images, ${train.columns}\u00a0×\u00a0${train.rows}`;
   }
 
   #show(): void {

@@ -55,7 +55,7 @@ export class Reconstructions extends ImageView {
   constructor() {
     super(
       'Reconstructions',
-      'Top: test images, which are not trained on. Below: what is decoded from the mean μ of each.',
+      'Top: test images. Below: decoded from their means μ.',
       'Test images above their reconstructions',
       RECONSTRUCTED,
       2,

@@ -16,7 +16,7 @@ const CURVES = [
   { key: 'kld', set: 'test', label: 'KL test', color: ['#007a5a', '#2fd0a0'] },
 ] as const;
 
-const HEIGHT = 200;
+const HEIGHT = 180;
 /** Redrawing more often costs time that training could use. */
 const REDRAW_EVERY_MS = 500;
 
@@ -120,7 +120,7 @@ export class LossChart {
           { ...axis, label: 'nats per image', labelSize: 20, size: 46 },
         ],
         series: [
-          { label: 'epoch', value: (plot, _value, i, at) => shownValue(plot, i, at)?.toFixed(2) ?? '–' },
+          { label: 'epoch' },
           ...CURVES.map(
             ({ key, label, set, color }): uPlot.Series => ({
               label,

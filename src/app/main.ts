@@ -92,10 +92,13 @@ async function start(): Promise<void> {
   plane.onMove = (latents) => point.show(latents);
   plane.onEnds = (from, to) => point.interpolate(from, to);
   digit.onEncoded = (mu, logvar) => plane.showEllipse(mu, logvar);
+  const columns = [
+    [controls.root, samples.root],
+    [plane.root],
+    [reconstructions.root, chart.root, point.root, digit.root],
+  ];
   main.append(
-    element('div', { class: 'column' }, controls.root, samples.root),
-    element('div', { class: 'column middle' }, plane.root),
-    element('div', { class: 'column' }, reconstructions.root, chart.root, point.root, digit.root),
+    element('div', { class: 'columns' }, ...columns.map((roots) => element('div', { class: 'column' }, ...roots))),
     kernels.root,
   );
   const views = new Views(session, [reconstructions, samples, point, digit, plane]);
