@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import './no-eval.ts';
 import { NonFiniteError, writeCheckpoint } from '../index.ts';
 import { Alerts, BROWSER_HELP } from './alerts.ts';
 import { Controls } from './controls.ts';
@@ -16,9 +16,6 @@ import { Status } from './status.ts';
 import { loadSession, storeSession } from './storage.ts';
 import './style.css';
 import { Views } from './views.ts';
-
-// Zod's compiled parsers need eval, which the page's Content-Security-Policy forbids.
-z.config({ jitless: true });
 
 const alerts = new Alerts();
 const status = new Status();
