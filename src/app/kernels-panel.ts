@@ -8,7 +8,6 @@ import type { Session } from './session.ts';
 
 /** Browsers round timestamps to 100 µs, so many steps are needed on a fast GPU, and few are enough on a slow one. */
 const PROFILED_STEPS = { software: 4, hardware: 64 };
-const UPDATE_EVERY_MS = 1000;
 
 /** What the GPU does: numbers of a step, time by kernel, and whether this GPU computes right. */
 export class KernelsPanel {
@@ -43,7 +42,7 @@ export class KernelsPanel {
       this.#checkText,
       this.#checks,
     );
-    const update = throttled(UPDATE_EVERY_MS, () => this.update());
+    const update = throttled(session.updateEveryMs, () => this.update());
     session.listen((event) => {
       if (event === 'model') this.#profile.replaceChildren();
       update();

@@ -219,7 +219,9 @@ export class LatentPlane implements View {
     const { latent } = bound.model;
     this.#encoded = { heads: all.subarray(0, 2 * latent * this.#pointsOf(full)), latent };
     this.#dimensions.showKl(klPerDimension(this.#encoded));
-    this.#caption.textContent = `${bound.labels.length.toLocaleString('en-US')} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
+    const [seen, count] = [this.#pointsOf(full), bound.labels.length].map((each) => each.toLocaleString('en-US'));
+    const points = seen === count ? seen : `${seen} of ${count}`;
+    this.#caption.textContent = `${points} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
     this.draw();
   }
 

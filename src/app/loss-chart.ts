@@ -17,8 +17,6 @@ const CURVES = [
 ] as const;
 
 const HEIGHT = 180;
-/** Redrawing more often costs time that training could use. */
-const REDRAW_EVERY_MS = 500;
 
 /** The loss curves: train and test, total, BCE and KL, with their values under the pointer. */
 export class LossChart {
@@ -56,7 +54,7 @@ export class LossChart {
     );
     new ResizeObserver(() => this.#plot?.setSize({ width: this.#width, height: HEIGHT })).observe(this.#holder);
     onThemeChange(() => this.#make());
-    const update = throttled(REDRAW_EVERY_MS, () => {
+    const update = throttled(session.updateEveryMs, () => {
       this.#plot?.setData(this.#data());
       this.#hint.textContent = hintFor(session);
     });
