@@ -100,7 +100,7 @@ export class LossChart {
 
   #make(): void {
     this.#plot?.destroy();
-    const { text, faint, grid, background } = theme();
+    const { faint, grid, background } = theme();
     const dark = background !== '#ffffff';
     const axis: uPlot.Axis = { stroke: faint, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     const epochs = this.#session.vae.config.epochs;
@@ -137,7 +137,6 @@ export class LossChart {
       this.#data(),
       this.#holder,
     );
-    this.#plot.root.style.color = text;
     this.#hint.textContent = hintFor(this.#session);
   }
 }
