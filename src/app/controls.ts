@@ -77,7 +77,7 @@ export class Controls {
       element('div', { class: 'buttons' }, this.#train, this.#step, this.#reset, this.#resume),
       element('form', { class: 'settings' }, ...FIELDS.map((field) => this.#field(field))),
       this.#dataChooser(),
-      element('div', { class: 'buttons' }, save, load, file, metrics, link),
+      element('div', { class: 'buttons files-buttons' }, save, load, file, metrics, link),
     );
     this.root.querySelector('form')?.addEventListener('submit', (event) => event.preventDefault());
     session.listen((event) => {
@@ -144,7 +144,7 @@ export class Controls {
     this.#notes();
     history.replaceState(null, '', formatHash(config));
     const { name, train, test } = this.#session.data;
-    this.#dataName.textContent = `${name}: ${train.count.toLocaleString('en-US')} training and ${test.count.toLocaleString('en-US')} test images, ${train.columns} × ${train.rows}`;
+    this.#dataName.textContent = `${name}: ${train.count.toLocaleString('en-US')} training and ${test.count.toLocaleString('en-US')} test images, ${train.columns}\u00a0×\u00a0${train.rows}`;
   }
 
   #show(): void {
@@ -215,7 +215,7 @@ export class Controls {
       if (files.length > 0) void this.takeFiles(files);
     });
     const label = element('label', { for: 'data-files' }, 'Other data: four IDX files, or drop them anywhere');
-    return element('div', { class: 'data' }, element('p', {}, 'Data set ', this.#dataName), label, input);
+    return element('div', { class: 'data' }, element('p', {}, this.#dataName), label, input);
   }
 
   async #do(what: string, work: () => Promise<void>): Promise<void> {

@@ -52,3 +52,28 @@ export function savePng(name: string, canvases: readonly HTMLCanvasElement[], ba
     if (blob) saveFile(name, blob, 'image/png');
   }, 'image/png');
 }
+
+/**
+ * Makes of `call` one that runs at the next multiple of `ms`, and for a hidden tab not before it is seen again. Calls with
+ * the same `ms` run together: each change of the page is a frame, and a CPU that computes the model has to draw it.
+ */
+export function throttled(ms: number, call: () => void): () => void {
+  let waiting = false;
+  let missed = false;
+  const later = (): void => {
+    missed = document.hidden;
+    if (missed || waiting) return;
+    waiting = true;
+    setTimeout(
+      () => {
+        waiting = false;
+        call();
+      },
+      ms - (performance.now() % ms),
+    );
+  };
+  document.addEventListener('visibilitychange', () => {
+    if (missed) later();
+  });
+  return later;
+}

@@ -66,7 +66,7 @@ export class DrawDigit implements View {
       element(
         'p',
         { class: 'hint' },
-        'Left what the model sees, centred and scaled as MNIST is; right its reconstruction. The ellipses on the plane are q(z|x) at one and two standard deviations.',
+        'Left of the pair what the model sees, centred as MNIST is; right its reconstruction. The ellipses on the plane are q(z|x) at one and two standard deviations.',
       ),
     );
     this.#paint();
@@ -77,8 +77,7 @@ export class DrawDigit implements View {
     this.#session = session;
     this.#live = new LiveReconstructor(model, 1);
     this.#result.bind(painter, [this.#live.x, this.#live.pixels], session.data.test);
-    if (this.#image?.length === model.imageSize) this.#live.run(this.#image);
-    else this.#image = undefined;
+    if (this.#image?.length !== model.imageSize) this.#image = undefined;
   }
 
   unbind(): void {
@@ -89,16 +88,18 @@ export class DrawDigit implements View {
   }
 
   pieces(): (() => void)[] {
+    // Without an image there is nothing to show.
+    if (!this.#image) return [];
     return [
       () => {
-        this.#live?.run();
+        this.#live?.run(this.#image);
         this.#result.draw();
       },
     ];
   }
 
-  async seen(): Promise<void> {
-    if (this.#image) await this.#encode(this.#image);
+  async seen(full: boolean): Promise<void> {
+    if (full && this.#image) await this.#encode(this.#image);
   }
 
   #at(event: PointerEvent): { x: number; y: number } {
@@ -108,10 +109,15 @@ export class DrawDigit implements View {
 
   #paint(): void {
     const context = this.#pad.getContext('2d')!;
-    const { background, text } = theme();
+    const { background, text, faint } = theme();
     context.fillStyle = background;
     context.fillRect(0, 0, SIDE, SIDE);
     strokeAll(context, this.#strokes, text, PEN);
+    if (this.#strokes.length > 0) return;
+    context.fillStyle = faint;
+    context.font = '28px system-ui, sans-serif';
+    context.textAlign = 'center';
+    context.fillText('draw here', SIDE / 2, SIDE / 2);
   }
 
   /** As MNIST was made: scaled to fit 20 of 28 pixels, then shifted so that the centre of mass is in the middle. */

@@ -16,11 +16,7 @@ export class DecodedPoint implements View {
   #point = new ImageCanvas('The image decoded from the chosen point', 1, 1);
   #strip = new ImageCanvas('Images decoded along the line from A to B', STRIP, 1);
   #text = element('span', { class: 'number' });
-  #stripText = element(
-    'p',
-    { class: 'hint' },
-    'Click two points of the plane, or press Enter on two, to see the way from one to the other.',
-  );
+  #stripText = element('p', { class: 'hint' });
   #model: Model | undefined;
   #decoder: LiveDecoder | undefined;
   #between: LiveDecoder | undefined;
@@ -37,7 +33,12 @@ export class DecodedPoint implements View {
     this.root = region(
       'Decoded point',
       element('div', { class: 'tools' }, saveStrip),
-      element('div', { class: 'decoded' }, this.#point.canvas, this.#text),
+      element(
+        'div',
+        { class: 'decoded' },
+        this.#point.canvas,
+        element('div', {}, this.#text, element('p', { class: 'hint' }, 'Decoded where the ring is on the plane.')),
+      ),
       this.#strip.canvas,
       this.#stripText,
     );
@@ -51,6 +52,10 @@ export class DecodedPoint implements View {
     this.#point.bind(painter, [this.#decoder.pixels], test);
     this.#strip.bind(painter, [this.#between.pixels], test);
     this.#write(new Float32Array(model.latent));
+    // Until ends are chosen, along the first dimension.
+    const [from, to] = [-2, 2].map((first) => Float32Array.from({ length: model.latent }, (_, d) => (d ? 0 : first)));
+    this.#line(from!, to!);
+    this.#stripText.textContent = `From ${format(from!)} to ${format(to!)}. Click two points of the plane, or press Enter on two, to choose the ends.`;
   }
 
   unbind(): void {
@@ -99,6 +104,12 @@ export class DecodedPoint implements View {
 
   /** The way from one point to another. */
   interpolate(from: Float32Array, to: Float32Array): void {
+    this.#line(from, to);
+    this.#strip.draw();
+    this.#stripText.textContent = `From A ${format(from)} to B ${format(to)} in equal steps.`;
+  }
+
+  #line(from: Float32Array, to: Float32Array): void {
     if (!this.#between || !this.#model || this.#model.device.lost) return;
     const { latent } = this.#model;
     const z = new Float32Array(STRIP * latent);
@@ -107,8 +118,6 @@ export class DecodedPoint implements View {
       for (let d = 0; d < latent; d++) z[i * latent + d] = from[d]! + part * (to[d]! - from[d]!);
     }
     this.#between.run(z);
-    this.#strip.draw();
-    this.#stripText.textContent = `From A ${format(from)} to B ${format(to)} in equal steps.`;
   }
 
   #write(z: Float32Array): void {

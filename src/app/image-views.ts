@@ -9,16 +9,16 @@ import type { Session } from './session.ts';
 import { theme } from './theme.ts';
 import type { View } from './views.ts';
 
-const COLUMNS = 10;
-const SAMPLES = 30;
+const RECONSTRUCTED = 10;
+const SAMPLES = { columns: 6, rows: 5 };
 
 /** A panel that shows one canvas of images. */
 abstract class ImageView implements View {
   readonly root: HTMLElement;
   protected readonly images: ImageCanvas;
 
-  constructor(name: string, caption: string, label: string, rows: number) {
-    this.images = new ImageCanvas(label, COLUMNS, rows);
+  constructor(name: string, caption: string, label: string, columns: number, rows: number) {
+    this.images = new ImageCanvas(label, columns, rows);
     const file = `${name.toLowerCase()}.png`;
     const save = (): void => {
       // What a canvas shows can be copied only right after it was drawn.
@@ -55,15 +55,16 @@ export class Reconstructions extends ImageView {
   constructor() {
     super(
       'Reconstructions',
-      'Top: test images, which the model never trains on. Below: each one encoded to its mean μ and decoded again.',
+      'Top: test images. Below: decoded from their means μ.',
       'Test images above their reconstructions',
+      RECONSTRUCTED,
       2,
     );
   }
 
   override bind(model: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
-    this.#live = new LiveReconstructor(model, COLUMNS);
+    this.#live = new LiveReconstructor(model, RECONSTRUCTED);
     this.#live.run(onePerClass(test));
     this.images.bind(painter, [this.#live.x, this.#live.pixels], test);
   }
@@ -86,15 +87,17 @@ export class Samples extends ImageView {
   constructor() {
     super(
       'Samples',
-      'Decoded from fixed random points z ~ N(0, I): what the model thinks digits look like.',
+      'Decoded from random points z ~ N(0, I), always the same ones.',
       'Images decoded from fixed random points',
-      SAMPLES / COLUMNS,
+      SAMPLES.columns,
+      SAMPLES.rows,
     );
   }
 
   override bind(model: Model, painter: Painter, session: Session): void {
-    this.#live = new LiveDecoder(model, SAMPLES);
-    this.#live.run(normalNumbers(SAMPLES * model.latent, session.vae.config.seed));
+    const count = SAMPLES.columns * SAMPLES.rows;
+    this.#live = new LiveDecoder(model, count);
+    this.#live.run(normalNumbers(count * model.latent, session.vae.config.seed));
     this.images.bind(painter, [this.#live.pixels], session.data.test);
   }
 
@@ -109,14 +112,16 @@ export class Samples extends ImageView {
   }
 }
 
-/** The first image of each class, then the first others, COLUMNS in all (again from the start if there are fewer). */
+/** The first image of each class, then the first others, RECONSTRUCTED in all (again from the start if there are fewer). */
 function onePerClass({ images, labels, count, rows, columns }: ImageSet): Uint8Array {
   const size = rows * columns;
   const firsts = [...new Set(labels)].sort((a, b) => a - b).map((label) => labels.indexOf(label));
-  const others = Array.from({ length: Math.min(count, 2 * COLUMNS) }, (_, i) => i).filter((i) => !firsts.includes(i));
+  const others = Array.from({ length: Math.min(count, 2 * RECONSTRUCTED) }, (_, i) => i).filter(
+    (i) => !firsts.includes(i),
+  );
   const order = [...firsts, ...others];
-  const chosen = new Uint8Array(COLUMNS * size);
-  for (let i = 0; i < COLUMNS; i++) {
+  const chosen = new Uint8Array(RECONSTRUCTED * size);
+  for (let i = 0; i < RECONSTRUCTED; i++) {
     const at = order[i % order.length]! * size;
     chosen.set(images.subarray(at, at + size), i * size);
   }

@@ -3,12 +3,11 @@ import { formatBytes } from '../gpu/device.ts';
 import type { DispatchTime } from '../gpu/profiler.ts';
 import { createDevice } from '../index.ts';
 import type { ParameterTable } from '../vae/parameters.ts';
-import { button, element, region, saveFile } from './dom.ts';
+import { button, element, region, saveFile, throttled } from './dom.ts';
 import type { Session } from './session.ts';
 
 /** Browsers round timestamps to 100 µs, so many steps are needed on a fast GPU, and few are enough on a slow one. */
 const PROFILED_STEPS = { software: 4, hardware: 64 };
-const UPDATE_EVERY_MS = 1000;
 
 /** What the GPU does: numbers of a step, time by kernel, and whether this GPU computes right. */
 export class KernelsPanel {
@@ -23,7 +22,6 @@ export class KernelsPanel {
   #checkText = element('p', { class: 'hint', 'aria-live': 'polite' });
   #reports: CheckReport[] = [];
   #checking = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -44,16 +42,16 @@ export class KernelsPanel {
       this.#checkText,
       this.#checks,
     );
+    const update = throttled(session.updateEveryMs, () => this.update());
     session.listen((event) => {
       if (event === 'model') this.#profile.replaceChildren();
-      this.#timer ??= setTimeout(() => this.update(), UPDATE_EVERY_MS);
+      update();
     });
     this.update();
   }
 
   /** Shows the session's present numbers. */
   update(): void {
-    this.#timer = undefined;
     const { vae, device, progress } = this.#session;
     const flops = flopsPerStep(vae.table, vae.config.batch);
     const rate = progress?.stepsPerSecond;

@@ -5,7 +5,7 @@ import { LiveDecoder, LiveEncoder } from '../vae/live.ts';
 import { Dimensions } from './dimensions.ts';
 import { button, element, region, savePng } from './dom.ts';
 import { Legend } from './legend.ts';
-import { classMedians, type Encoded, fittingFrame, klPerDimension } from './plane-data.ts';
+import { classMedians, type Encoded, fittingFrame, gridLatents, klPerDimension } from './plane-data.ts';
 import { listenToPlane, zoomed } from './plane-input.ts';
 import { drawOverlay, type Ellipse, type Frame, type Point, toPixels } from './plane-overlay.ts';
 import { Scrubber } from './scrubber.ts';
@@ -15,9 +15,10 @@ import type { View } from './views.ts';
 
 /** Test images on the plane; more would be a cloud. */
 const MOST_POINTS = 10_000;
-/** Points that a software adapter keeps up to date while training; all of them after every epoch. */
-const SLOW_POINTS = 2_000;
-const PIECE = 500;
+/** Points that a software adapter keeps up to date while training; all of them after epochs. */
+const SLOW_POINTS = 1_000;
+/** Images encoded at once: few where that takes long, so that the queue stays short. */
+const PIECE = { software: 500, hardware: 2500 };
 /** Cells of the decoded plane, per side. */
 const CELLS = 18;
 const HOME: Frame = { x: 0, y: 0, half: 4 };
@@ -52,7 +53,7 @@ export class LatentPlane implements View {
     'aria-label':
       'Latent plane. Arrow keys move the decoded point, Shift and arrow keys pan, plus and minus zoom, 0 resets the view, Enter marks the ends of an interpolation.',
   });
-  #caption = element('p', { class: 'hint' });
+  #caption = element('p', { class: 'hint caption' });
   #legend = new Legend(() => this.draw());
   #dimensions = new Dimensions((redecode) => this.#dimensionsChanged(redecode));
   #scrubber = new Scrubber((frame) => this.#showFrame(frame));
@@ -64,6 +65,10 @@ export class LatentPlane implements View {
   #encoded: Encoded | undefined;
   #medians: { of: Encoded; axes: readonly [number, number]; values: ReturnType<typeof classMedians> } | undefined;
   #shown = 0;
+  /** The piece that the last live look took. */
+  #turn = 0;
+  /** Whether the last look brought the last of the points up to date. */
+  #roundDone = false;
   /** z of the ends of an interpolation: none, one or both. */
   #ends: Float32Array[] = [];
   /** q(z|x) of a drawn digit. */
@@ -118,9 +123,14 @@ export class LatentPlane implements View {
     const { test } = session.data;
     this.#session = session;
     const count = Math.min(test.count, MOST_POINTS);
+    const slow = model.device.info.software;
     const pool = new BufferPool(model.device);
     const labels = test.labels.subarray(0, count);
-    const encoder = new LiveEncoder(model, test.images.subarray(0, count * model.imageSize), PIECE);
+    const encoder = new LiveEncoder(
+      model,
+      test.images.subarray(0, count * model.imageSize),
+      PIECE[slow ? 'software' : 'hardware'],
+    );
     const decoder = new LiveDecoder(model, CELLS * CELLS);
     const tensor = pool.tensor('labels', [count], { dtype: 'u32', data: Uint32Array.from(labels) });
     const shape = {
@@ -140,7 +150,7 @@ export class LatentPlane implements View {
       context: painter.attach(this.#canvas),
       points: painter.points(encoder.heads, tensor),
       sheet: painter.sheet(decoder.pixels, shape),
-      slow: model.device.info.software,
+      slow,
     };
     this.#encoded = undefined;
     this.#shown = 0;
@@ -160,11 +170,12 @@ export class LatentPlane implements View {
     this.#bound = undefined;
   }
 
+  /** A full look decodes the plane and encodes every image. A live one takes the next of these pieces, in turn. */
   pieces(full: boolean): (() => void)[] {
     const bound = this.#bound;
     if (!bound || this.#scrubber.showsPast) return [];
     const { encoder } = bound;
-    const count = bound.slow && !full ? Math.min(SLOW_POINTS, encoder.count) : encoder.count;
+    const count = this.#pointsOf(full);
     const starts = Array.from({ length: Math.ceil(count / encoder.batch) }, (_, i) => i * encoder.batch);
     const manifold = (): void => {
       this.#decodePlane();
@@ -174,30 +185,43 @@ export class LatentPlane implements View {
       encoder.run(first);
       const end = Math.min(count, first + encoder.batch);
       const last = end === count;
-      // A live look ends with the points that it has brought up to date; until then the old ones stay.
+      // A live round ends with the points that it has brought up to date; until then the old ones stay.
       if (full) this.#shown = Math.max(this.#shown, end);
       else if (last) this.#shown = count;
       // Drawing thousands of points costs a software adapter as much as encoding some.
       if (last || !this.#session?.training) this.draw();
     });
-    return [manifold, ...encode];
+    const round = [manifold, ...encode];
+    if (!full) this.#turn = (this.#turn + 1) % round.length;
+    this.#roundDone = full || this.#turn === round.length - 1;
+    if (full) return round;
+    return [round[this.#turn]!];
   }
 
-  async seen(): Promise<void> {
+  #pointsOf(full: boolean): number {
+    const { slow, encoder } = this.#bound!;
+    return slow && !full ? Math.min(SLOW_POINTS, encoder.count) : encoder.count;
+  }
+
+  async seen(full: boolean): Promise<void> {
     const { vae, data } = this.#session!;
     const bound = this.#bound;
-    if (!bound || this.#scrubber.showsPast) return;
-    const heads = await download(bound.model.device, bound.encoder.heads);
+    if (!bound || !this.#roundDone || this.#scrubber.showsPast) return;
+    const all = await download(bound.model.device, bound.encoder.heads);
     const done = vae.history.at(-1);
     const atEpoch = vae.step === 0 ? 0 : done && vae.step - done.step < vae.config.batch ? done.epoch : undefined;
-    if (atEpoch !== undefined) {
+    if (full && atEpoch !== undefined) {
       const pixels = await download(bound.model.device, bound.decoder.pixels);
       const levels = Uint8Array.from(pixels, (value) => Math.round(255 * value));
-      this.#scrubber.add({ epoch: atEpoch, step: vae.step, heads, levels, sheetFrame: this.#sheetFrame });
+      this.#scrubber.add({ epoch: atEpoch, step: vae.step, heads: all, levels, sheetFrame: this.#sheetFrame });
     }
-    this.#encoded = { heads, latent: bound.model.latent };
+    if (bound !== this.#bound) return;
+    const { latent } = bound.model;
+    this.#encoded = { heads: all.subarray(0, 2 * latent * this.#pointsOf(full)), latent };
     this.#dimensions.showKl(klPerDimension(this.#encoded));
-    this.#caption.textContent = `${bound.labels.length.toLocaleString('en-US')} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move, drag or use the arrow keys to decode a point; click two points to interpolate; Shift+drag pans; + and − zoom.`;
+    const [seen, count] = [this.#pointsOf(full), bound.labels.length].map((each) => each.toLocaleString('en-US'));
+    const points = seen === count ? seen : `${seen} of ${count}`;
+    this.#caption.textContent = `${points} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
     this.draw();
   }
 
@@ -338,19 +362,8 @@ export class LatentPlane implements View {
 
   /** Decodes the centres of the cells of what is seen. */
   #decodePlane(): void {
-    const { decoder, model } = this.#bound!;
-    const { x, y, half } = this.#frame;
-    const [axisX, axisY] = this.#dimensions.axes;
-    const z = new Float32Array(CELLS * CELLS * model.latent);
-    const offset = (i: number) => ((2 * i + 1) / CELLS - 1) * half;
-    for (let row = 0; row < CELLS; row++) {
-      for (let column = 0; column < CELLS; column++) {
-        const at = (row * CELLS + column) * model.latent;
-        z.set(this.#dimensions.z, at);
-        z[at + axisX] = x + offset(column);
-        if (model.latent > 1) z[at + axisY] = y - offset(row);
-      }
-    }
+    const { decoder } = this.#bound!;
+    const z = gridLatents(this.#frame, CELLS, this.#dimensions.z, this.#dimensions.axes);
     decoder.run(z);
     this.#sheetFrame = this.#frame;
   }

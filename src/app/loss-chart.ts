@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { button, element, region, savePng } from './dom.ts';
+import { button, element, region, savePng, throttled } from './dom.ts';
 import { hintFor } from './hints.ts';
 import type { LossPoint, Metrics } from './metrics.ts';
 import type { Session } from './session.ts';
@@ -16,9 +16,7 @@ const CURVES = [
   { key: 'kld', set: 'test', label: 'KL test', color: ['#007a5a', '#2fd0a0'] },
 ] as const;
 
-const HEIGHT = 260;
-/** Redrawing more often costs time that training could use. */
-const REDRAW_EVERY_MS = 500;
+const HEIGHT = 180;
 
 /** The loss curves: train and test, total, BCE and KL, with their values under the pointer. */
 export class LossChart {
@@ -29,7 +27,6 @@ export class LossChart {
   #plot: uPlot | undefined;
   #log = false;
   #shown = { loss: true, bce: false, kld: true };
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -57,9 +54,13 @@ export class LossChart {
     );
     new ResizeObserver(() => this.#plot?.setSize({ width: this.#width, height: HEIGHT })).observe(this.#holder);
     onThemeChange(() => this.#make());
+    const update = throttled(session.updateEveryMs, () => {
+      this.#plot?.setData(this.#data());
+      this.#hint.textContent = hintFor(session);
+    });
     session.listen((event) => {
       if (event === 'model') this.#make();
-      else if (event !== 'snapshot') this.update();
+      else if (event !== 'snapshot') update();
     });
   }
 
@@ -70,20 +71,6 @@ export class LossChart {
   /** Shows the model that is there already; call it when the panel is in the page. */
   start(): void {
     this.#make();
-  }
-
-  /** Shows the session's losses, soon. */
-  update(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#plot?.setData(this.#data());
-      this.#hint.textContent = hintFor(this.#session);
-    }, REDRAW_EVERY_MS);
-  }
-
-  dispose(): void {
-    clearTimeout(this.#timer);
-    this.#plot?.destroy();
   }
 
   /** A button for each kind of loss that shows and hides its two curves. */
@@ -113,7 +100,7 @@ export class LossChart {
 
   #make(): void {
     this.#plot?.destroy();
-    const { text, faint, grid, background } = theme();
+    const { faint, grid, background } = theme();
     const dark = background !== '#ffffff';
     const axis: uPlot.Axis = { stroke: faint, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     const epochs = this.#session.vae.config.epochs;
@@ -121,7 +108,7 @@ export class LossChart {
       {
         width: this.#width,
         height: HEIGHT,
-        legend: { live: true },
+        legend: { markers: { width: 2, dash: (_plot, i) => (CURVES[i - 1]?.set === 'test' ? 'dashed' : 'solid') } },
         scales: {
           x: { time: false, range: (_plot, _low, high) => [0, nextRange(high ?? 0, epochs)] },
           y: { distr: this.#log ? 3 : 1 },
@@ -131,7 +118,7 @@ export class LossChart {
           { ...axis, label: 'nats per image', labelSize: 20, size: 46 },
         ],
         series: [
-          { label: 'epoch', value: (_plot, value) => value?.toFixed(2) ?? '–' },
+          { label: 'epoch' },
           ...CURVES.map(
             ({ key, label, set, color }): uPlot.Series => ({
               label,
@@ -141,7 +128,7 @@ export class LossChart {
               ...(set === 'test' ? { dash: [6, 4] } : {}),
               points: { show: set === 'test', size: 6 },
               spanGaps: true,
-              value: (_plot, value) => value?.toFixed(1) ?? '–',
+              value: (plot, _value, i, at) => shownValue(plot, i, at)?.toFixed(1) ?? '–',
             }),
           ),
         ],
@@ -150,13 +137,18 @@ export class LossChart {
       this.#data(),
       this.#holder,
     );
-    this.#plot.root.style.color = text;
     this.#hint.textContent = hintFor(this.#session);
   }
 }
 
 function byStep(points: Metrics['train']): Map<number, LossPoint> {
   return new Map(points.map((point) => [point.step, point]));
+}
+
+/** A curve's value under the pointer, else its last. */
+function shownValue(plot: uPlot, curve: number, at: number | null): number | null | undefined {
+  const values = [...plot.data[curve]!];
+  return at === null ? values.findLast((value) => value !== null) : values[at];
 }
 
 /** The end of the x axis: grows in steps, so that the curves do not shift all the time. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import './no-eval.ts';
 import { NonFiniteError, writeCheckpoint } from '../index.ts';
 import { Alerts, BROWSER_HELP } from './alerts.ts';
 import { Controls } from './controls.ts';
@@ -17,9 +17,6 @@ import { loadSession, storeSession } from './storage.ts';
 import './style.css';
 import { Views } from './views.ts';
 
-// Zod's compiled parsers need eval, which the page's Content-Security-Policy forbids.
-z.config({ jitless: true });
-
 const alerts = new Alerts();
 const status = new Status();
 const main = element('main', {});
@@ -30,7 +27,7 @@ const header = element(
   element(
     'p',
     {},
-    'A variational autoencoder that learns handwritten digits on your GPU, in this page. Nothing leaves your computer.',
+    'A variational autoencoder learns handwritten digits on your GPU, in this page. Nothing leaves your computer.',
   ),
   status.root,
 );
@@ -92,10 +89,14 @@ async function start(): Promise<void> {
   plane.onMove = (latents) => point.show(latents);
   plane.onEnds = (from, to) => point.interpolate(from, to);
   digit.onEncoded = (mu, logvar) => plane.showEllipse(mu, logvar);
+  const columns = [
+    [controls.root, samples.root],
+    [plane.root],
+    [reconstructions.root, chart.root, point.root, digit.root],
+  ];
   main.append(
-    element('div', { class: 'column' }, controls.root, reconstructions.root, samples.root),
-    element('div', { class: 'column' }, plane.root, chart.root),
-    element('div', { class: 'column' }, point.root, digit.root, kernels.root),
+    element('div', { class: 'columns' }, ...columns.map((roots) => element('div', { class: 'column' }, ...roots))),
+    kernels.root,
   );
   const views = new Views(session, [reconstructions, samples, point, digit, plane]);
   plane.onPresent = () => views.look('full');

@@ -1,4 +1,4 @@
-import type { Point } from './plane-overlay.ts';
+import type { Frame, Point } from './plane-overlay.ts';
 
 /** What the latent plane knows of the encoded test images on the CPU: for labels, bars and the epoch scrubber. */
 export interface Encoded {
@@ -31,14 +31,7 @@ function median(values: number[]): number {
 }
 
 /** The smallest square frame with a margin that holds all but outliers, around the origin's side of things. */
-export function fittingFrame(
-  { heads, latent }: Encoded,
-  [axisX, axisY]: readonly [number, number],
-): {
-  x: number;
-  y: number;
-  half: number;
-} {
+export function fittingFrame({ heads, latent }: Encoded, [axisX, axisY]: readonly [number, number]): Frame {
   const count = heads.length / (2 * latent);
   const along = (axis: number) => Float64Array.from({ length: count }, (_, i) => heads[2 * latent * i + axis]!).sort();
   const range = (axis: number) => {
@@ -64,4 +57,25 @@ export function klPerDimension({ heads, latent }: Encoded): number[] {
     }
   }
   return sums.map((sum) => sum / count);
+}
+
+/** Latents at the centres of a frame's cells, row by row from the top; off the plane's axes as in `at`. */
+export function gridLatents(
+  { x, y, half }: Frame,
+  cells: number,
+  at: Float32Array,
+  [axisX, axisY]: readonly [number, number],
+): Float32Array {
+  const latent = at.length;
+  const z = new Float32Array(cells * cells * latent);
+  const offset = (i: number) => ((2 * i + 1) / cells - 1) * half;
+  for (let row = 0; row < cells; row++) {
+    for (let column = 0; column < cells; column++) {
+      const first = (row * cells + column) * latent;
+      z.set(at, first);
+      z[first + axisX] = x + offset(column);
+      if (latent > 1) z[first + axisY] = y - offset(row);
+    }
+  }
+  return z;
 }

@@ -108,7 +108,8 @@ function outlined(context: CanvasRenderingContext2D, { ratio, theme }: Overlay, 
 function mark(context: CanvasRenderingContext2D, overlay: Overlay, { x, y }: Point, text: string): void {
   const { ratio, theme } = overlay;
   outlined(context, overlay, () => context.arc(x, y, 3 * ratio, 0, 2 * Math.PI));
-  label(context, overlay, text, { x: x + 12 * ratio, y: y - 12 * ratio }, theme.accent, 13);
+  // Beside the mark, however long it is.
+  label(context, overlay, text, { x: x + (8 + 4 * text.length) * ratio, y: y - 12 * ratio }, theme.accent, 13);
 }
 
 function label(

@@ -66,6 +66,11 @@ export class Session {
     return this.#device;
   }
 
+  /** How often numbers and curves change while training: drawing them takes steps away where the CPU is the GPU. */
+  get updateEveryMs(): number {
+    return this.#device.info.software ? 2500 : 500;
+  }
+
   get data(): DataSet {
     return this.#data;
   }

@@ -9,29 +9,35 @@ export interface View {
   /** Frees what it made. The device may be lost. */
   unbind(): void;
   /**
-   * The submissions, in order, that bring it up to date; none waits for the GPU.
-   * @param full everything, not only what is cheap enough for every few steps
+   * The submissions, in order, of one look; none waits for the GPU.
+   * @param full bring everything up to date, not only what is cheap enough for every few steps
    */
   pieces(full: boolean): (() => void)[];
-  /** Called when the pieces of a full look are done on the GPU. */
-  seen?(): Promise<void>;
+  /** Called when a look's pieces are done on the GPU. */
+  seen?(full: boolean): Promise<void>;
 }
 
-/** The part of the GPU's time that looking may take from training; compositing the page comes on top. */
-const SHARE = 0.05;
+/**
+ * The part of the GPU's time that each kind of look may take from training. Compositing the page comes on top, and where
+ * the CPU is the GPU that takes steps away, too.
+ */
+const SHARE = { software: 0.02, hardware: 0.05 };
+/** Nobody sees more pictures per second. */
+const SHORTEST_PAUSE_MS = 50;
 
 /**
- * Keeps views up to date: all at once while nothing trains, piece by piece with pauses while training, so that looking
- * takes a small part of the time. Nothing is drawn in a hidden tab.
+ * Keeps views up to date: cheap live looks all the time while training, a full one after every epoch and when training
+ * ends. Each kind pauses after a look for as long as keeps it within its share; a full look that would come too soon is
+ * left to the next epoch. Nothing is drawn in a hidden tab.
  */
 export class Views {
   #session: Session;
   #views: readonly View[];
   #painter: Painter | undefined;
-  /** Of the cheapest look so far, by view and piece: what it costs when nothing else is in the queue. */
-  #costs = new Map<View, number[]>();
   #generation = 0;
-  #wanted: 'nothing' | 'live' | 'full' = 'nothing';
+  #wanted = { live: false, full: false };
+  /** While training neither kind of look begins before its time. */
+  #notBefore = { live: 0, full: 0 };
   #looping = false;
 
   constructor(session: Session, views: readonly View[]) {
@@ -54,13 +60,13 @@ export class Views {
 
   /** Brings the views up to date, soon. */
   look(what: 'live' | 'full'): void {
-    if (this.#wanted !== 'full') this.#wanted = what;
+    this.#wanted[what] = true;
     void this.#loop();
   }
 
   #bind(): void {
     this.#generation++;
-    this.#costs.clear();
+    this.#notBefore = { live: 0, full: 0 };
     for (const view of this.#views) view.unbind();
     this.#painter?.dispose();
     const { device, model } = this.#session.vae;
@@ -78,10 +84,11 @@ export class Views {
     if (this.#looping) return;
     this.#looping = true;
     try {
-      while (this.#wanted !== 'nothing' && !document.hidden) {
-        const full = this.#wanted === 'full';
-        this.#wanted = 'nothing';
-        await this.#lookOnce(full);
+      while (!document.hidden) {
+        const due = this.#due();
+        if (due === undefined) break;
+        if (typeof due === 'number') await pause(due);
+        else await this.#look(due);
       }
     } catch (error) {
       // A lost device brings another model, and with it another look; anything else is worth telling.
@@ -89,30 +96,53 @@ export class Views {
     } finally {
       this.#looping = false;
     }
-    if (this.#wanted !== 'nothing' && !document.hidden) setTimeout(() => void this.#loop(), 100);
+    // What was asked for while an error ended the loop.
+    if (!document.hidden && this.#due() !== undefined) setTimeout(() => void this.#loop(), 100);
   }
 
-  async #lookOnce(full: boolean): Promise<void> {
+  /** The look to take now, or for how many milliseconds none is due, or undefined if none is wanted. */
+  #due(): 'live' | 'full' | number | undefined {
+    const { live, full } = this.#wanted;
+    const now = performance.now();
+    const { training } = this.#session;
+    if (full && (!training || this.#notBefore.full <= now)) return 'full';
+    this.#wanted.full = false;
+    if (!live) return undefined;
+    // Short enough to notice soon that training has ended.
+    return !training || this.#notBefore.live <= now ? 'live' : SHORTEST_PAUSE_MS;
+  }
+
+  async #look(kind: 'live' | 'full'): Promise<void> {
+    const full = kind === 'full';
+    this.#wanted[kind] = false;
+    // A full look is a live one, too.
+    if (full) this.#wanted.live = false;
     const generation = this.#generation;
-    const { device } = this.#session.vae;
-    for (const view of this.#views) {
-      const costs = this.#costs.get(view) ?? [];
-      this.#costs.set(view, costs);
-      for (const [i, piece] of view.pieces(full).entries()) {
-        const start = performance.now();
-        piece();
-        await device.handle.queue.onSubmittedWorkDone();
-        if (generation !== this.#generation) return;
-        // The first piece also compiles; the later ones of a view cost the same.
-        const kind = Math.min(i, 1);
-        costs[kind] = Math.min(costs[kind] ?? Number.POSITIVE_INFINITY, performance.now() - start);
-        if (this.#session.training) await pause((costs[kind] * (1 - SHARE)) / SHARE);
-        if (generation !== this.#generation) return;
-      }
-      if (full) await view.seen?.();
-      if (generation !== this.#generation) return;
+    const stale = () => generation !== this.#generation || document.hidden;
+    const pieces = this.#views.flatMap((view) => view.pieces(full));
+    // A full look goes piece by piece, so that what the visitor does meanwhile finds a short queue.
+    const portions = full ? pieces.map((piece) => [piece]) : [pieces];
+    let costMs = 0;
+    for (const portion of portions) {
+      costMs += await this.#costOf(portion);
+      if (stale()) return;
     }
-    if (this.#session.training) await pause(50);
+    for (const view of this.#views) {
+      await view.seen?.(full);
+      if (stale()) return;
+    }
+    const share = SHARE[this.#session.device.info.software ? 'software' : 'hardware'];
+    this.#notBefore[kind] = performance.now() + Math.max(SHORTEST_PAUSE_MS, (costMs * (1 - share)) / share);
+  }
+
+  /** Runs pieces and says how long the GPU was busy with them; training's steps before them in the queue do not count. */
+  async #costOf(pieces: readonly (() => void)[]): Promise<number> {
+    const { queue } = this.#session.device.handle;
+    const idle = () => queue.onSubmittedWorkDone().then(() => performance.now());
+    const before = idle();
+    for (const piece of pieces) piece();
+    const [begun, done] = await Promise.all([before, idle()]);
+    return done - begun;
   }
 }
 

@@ -40,6 +40,12 @@ export const test = base.extend<{ errors: string[] }, { siteUrl: string }>({
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text());
     });
+    // Code that tries what is forbidden and lives without it says nothing itself.
+    await page.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        console.error(`forbidden by the policy: ${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
     await use(errors);
   },
 });
