@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { loadMnist } from '../host/mnist.browser.ts';
 import { NonFiniteError, writeCheckpoint } from '../index.ts';
 import { Alerts, BROWSER_HELP } from './alerts.ts';
 import { Controls } from './controls.ts';
@@ -8,7 +9,6 @@ import { DecodedPoint } from './explore.ts';
 import { Reconstructions, Samples } from './image-views.ts';
 import { KernelsPanel } from './kernels-panel.ts';
 import { LatentPlane } from './latent-plane.ts';
-import { fetchMnist } from './load-data.ts';
 import { LossChart } from './loss-chart.ts';
 import { Session } from './session.ts';
 import { parseHash } from './settings.ts';
@@ -67,7 +67,7 @@ async function start(): Promise<void> {
     return;
   }
   status.say('loading MNIST', 0);
-  const [data, stored] = await Promise.all([fetchMnist((part) => status.move(part)), loadSession()]);
+  const [data, stored] = await Promise.all([loadMnist(undefined, (part) => status.move(part)), loadSession()]);
   status.say('building the model');
   const { config, refused } = parseHash(location.hash);
   const session = await Session.open(data, config);

@@ -220,7 +220,7 @@ test('garbage files show an error and leave the model as it was', async ({ page,
   await page.getByLabel('Checkpoint file').setInputFiles({ name: 'bad.safetensors', ...garbage });
   await expect(page.getByRole('alert')).toContainText('Loading the checkpoint failed');
   await page.getByLabel(/Other data/).setInputFiles([{ name: '<b>x</b>.idx', ...garbage }]);
-  await expect(page.getByRole('alert')).toContainText('expected train-images-idx3-ubyte');
+  await expect(page.getByRole('alert')).toContainText('expected one of train-images-idx3-ubyte');
   await expect(page.getByRole('alert')).toContainText('<b>x</b>.idx');
   const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
   await page.getByLabel(/Other data/).setInputFiles(names.map((name) => ({ name: `${name}-ubyte`, ...garbage })));
