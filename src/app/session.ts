@@ -2,8 +2,7 @@ import type { DataSet } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { createDevice } from '../index.ts';
 import type { VaeConfig } from '../vae/config.ts';
-import type { Losses } from '../vae/losses.ts';
-import type { EpochResult, Progress, Snapshot, Vae } from '../vae/vae.ts';
+import type { EpochResult, Progress, Snapshot, TrainOptions, Vae } from '../vae/vae.ts';
 import { Vae as VaeClass } from '../vae/vae.ts';
 import { Metrics } from './metrics.ts';
 
@@ -129,26 +128,28 @@ export class Session {
     if (this.training || this.#busy) return;
     const abort = new AbortController();
     this.#abort = abort;
-    this.#pace = [{ at: performance.now(), step: this.vae.step }];
     this.#emit('activity');
-    this.#running = this.vae
-      .train({
-        signal: abort.signal,
-        snapshotEveryMs: SNAPSHOT_EVERY_MS,
-        onProgress: (progress) => {
-          this.#progress = { ...progress, ...this.#paceOf(progress) };
-          this.metrics.addTrain(progress.step, progress.train);
-          this.#emit('progress');
-        },
-        onEpoch: (result) => this.#epochDone(result),
-        onSnapshot: () => this.#emit('snapshot'),
-      })
-      .then(() => {})
+    this.#running = this.#advance({ signal: abort.signal })
       .catch((error) => this.onError(error))
       .finally(() => {
         this.#abort = undefined;
         this.#emit('activity');
       });
+  }
+
+  async #advance(options: Pick<TrainOptions, 'signal' | 'steps'>): Promise<void> {
+    this.#pace = [{ at: performance.now(), step: this.vae.step }];
+    await this.vae.train({
+      ...options,
+      snapshotEveryMs: SNAPSHOT_EVERY_MS,
+      onProgress: (progress) => {
+        this.#progress = { ...progress, ...this.#paceOf(progress) };
+        this.metrics.addTrain(progress.step, progress.train);
+        this.#emit('progress');
+      },
+      onEpoch: (result) => this.#epochDone(result),
+      onSnapshot: () => this.#emit('snapshot'),
+    });
   }
 
   /** The pace of the last seconds, with everything that comes between steps. */
@@ -173,30 +174,10 @@ export class Session {
     await this.#running;
   }
 
-  /** Exactly one training step. */
+  /** Exactly one training step; at the end of an epoch with all that training does there. */
   async step(): Promise<void> {
     if (this.training || this.#busy) return;
-    await this.#exclusive(async () => {
-      const start = performance.now();
-      let train: Losses | undefined;
-      await this.vae.advance(1, {
-        onChunk: ([loss]) => {
-          if (loss) train = { ...loss, loss: loss.bce + this.vae.config.beta * loss.kld };
-        },
-      });
-      const stepsPerSecond = 1000 / (performance.now() - start);
-      if (train) {
-        const { step, steps, config } = this.vae;
-        const epoch = Math.min(config.epochs, Math.floor(((step - 1) * config.batch) / this.#data.train.count) + 1);
-        const secondsLeft = (steps - step) / stepsPerSecond;
-        this.#progress = { epoch, epochs: config.epochs, step, steps, train, stepsPerSecond, secondsLeft };
-        this.metrics.addTrain(step, train);
-      }
-      // A recovery goes on from the last snapshot, and a reload too.
-      await this.vae.snapshot();
-    });
-    this.#emit('progress');
-    this.#emit('snapshot');
+    await this.#exclusive(() => this.#advance({ steps: 1 }));
   }
 
   /** Lets `work`, which may train, have the model for itself. */
