@@ -106,11 +106,17 @@ async function start(): Promise<void> {
 
   // Another link in the same tab is another run; the page's own changes of the hash do not come here.
   addEventListener('hashchange', () => location.reload());
-  document.addEventListener('dragover', (event) => event.preventDefault());
+  // Text may still be dragged into a field.
+  const files = ({ dataTransfer }: DragEvent): File[] | undefined =>
+    dataTransfer?.types.includes('Files') ? [...dataTransfer.files] : undefined;
+  document.addEventListener('dragover', (event) => {
+    if (files(event)) event.preventDefault();
+  });
   document.addEventListener('drop', (event) => {
+    const dropped = files(event);
+    if (!dropped) return;
     event.preventDefault();
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) void controls.takeFiles(files);
+    if (dropped.length > 0) void controls.takeFiles(dropped);
   });
 }
 

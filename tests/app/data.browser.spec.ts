@@ -1,4 +1,5 @@
-import { choose, smallSet } from './files.ts';
+import { gzipSync } from 'node:zlib';
+import { choose, drop, smallSet } from './files.ts';
 import { expect, idle, panel, press, saved, stepOnce } from './page.ts';
 import { openSite, stepOf, test } from './site.ts';
 
@@ -53,5 +54,45 @@ test('single steps end like one training: same metrics, and the epoch is evaluat
   const withoutSeconds = (csv: string) => csv.replace(/,[^,\n]*$/gm, '');
   expect(withoutSeconds(bySteps)).toMatch(/\n1,3,[\d.]+,[\d.]+,[\d.]+,[\d.]+,[\d.]+,[\d.]+\n$/);
   expect(withoutSeconds(await metrics())).toBe(withoutSeconds(bySteps));
+  expect(errors).toEqual([]);
+});
+
+test('files dropped anywhere on the page: data, a checkpoint, garbage', async ({ page, siteUrl, errors }) => {
+  await openSite(page, siteUrl, '#hidden=8&batch=16&epochs=9');
+  const controls = panel(page, 'Controls');
+  const status = page.getByRole('status');
+  await drop(page, smallSet());
+  await expect(controls).toContainText('dropped files: 40 training and 6 test images, 7 × 5');
+  await idle(page);
+  await stepOnce(page);
+  const checkpoint = await saved(page, 'Save checkpoint');
+  await stepOnce(page);
+
+  await drop(page, [{ name: 'kept.safetensors', bytes: checkpoint }]);
+  await expect(status).toContainText('step 1/');
+  await idle(page);
+
+  const alert = page.getByRole('alert');
+  await drop(page, [{ name: 'cat.jpg', bytes: Buffer.from('\xff\xd8') }]);
+  await expect(alert).toContainText("among the files, found cat.jpg: give MNIST's four files together");
+  const [first, ...others] = smallSet();
+  const cut = { name: first!.name, bytes: first!.bytes.subarray(0, 100) };
+  await drop(page, [cut, ...others]);
+  await expect(alert).toContainText('1400 bytes of data, got 84');
+  await drop(page, [{ name: 'cut.safetensors', bytes: checkpoint.subarray(0, -1) }]);
+  await expect(alert).toContainText('Loading the checkpoint failed');
+  await expect(controls).toContainText('40 training and 6 test images');
+  await stepOnce(page);
+  expect(await stepOf(page)).toBe(2);
+  await expect(alert).toHaveCount(0);
+
+  // Packed files are data as well, and a drop while it trains is followed at once.
+  await press(page, 'Train');
+  await drop(
+    page,
+    smallSet().map(({ name, bytes }) => ({ name: `${name}.gz`, bytes: gzipSync(bytes) })),
+  );
+  await expect(status).toContainText('step 0/');
+  await idle(page);
   expect(errors).toEqual([]);
 });
