@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { loadMnist } from '../host/mnist.browser.ts';
-import { NonFiniteError, writeCheckpoint } from '../index.ts';
+import { DataError, DeviceLimitError, GpuError, NonFiniteError, writeCheckpoint } from '../index.ts';
 import { Alerts, BROWSER_HELP } from './alerts.ts';
 import { Controls } from './controls.ts';
 import { element } from './dom.ts';
@@ -11,7 +11,7 @@ import { KernelsPanel } from './kernels-panel.ts';
 import { LatentPlane } from './latent-plane.ts';
 import { LossChart } from './loss-chart.ts';
 import { Session } from './session.ts';
-import { parseHash } from './settings.ts';
+import { DEFAULTS, parseHash } from './settings.ts';
 import { Status } from './status.ts';
 import { loadSession, storeSession } from './storage.ts';
 import './style.css';
@@ -70,7 +70,12 @@ async function start(): Promise<void> {
   const [data, stored] = await Promise.all([loadMnist(undefined, (part) => status.move(part)), loadSession()]);
   status.say('building the model');
   const { config, refused } = parseHash(location.hash);
-  const session = await Session.open(data, config);
+  let tooLarge: Error | undefined;
+  const session = await Session.open(data, config).catch((error: unknown) => {
+    if (!(error instanceof DeviceLimitError || error instanceof GpuError)) throw error;
+    tooLarge = error;
+    return Session.open(data, DEFAULTS);
+  });
   session.onError = (error) => {
     alerts.error(error instanceof NonFiniteError ? 'Training stopped' : 'Something went wrong', error);
   };
@@ -80,6 +85,7 @@ async function start(): Promise<void> {
       `Ignored: ${refused.join(', ')}. The defaults stand in for them.`,
     );
   }
+  if (tooLarge) alerts.error("The link's model does not fit this GPU; the default settings stand in for it", tooLarge);
 
   const controls = new Controls(session, alerts, stored);
   const chart = new LossChart(session);
@@ -124,5 +130,5 @@ start().catch((error: unknown) => {
   status.say('not started');
   if (error instanceof Error && error.name === 'NoAdapterError') {
     alerts.show('WebGPU found no usable GPU', error.message, BROWSER_HELP);
-  } else alerts.error('The page could not start', error);
+  } else alerts.error(error instanceof DataError ? 'MNIST could not be loaded' : 'The page could not start', error);
 });

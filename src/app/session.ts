@@ -49,11 +49,16 @@ export class Session {
     this.#data = data;
   }
 
-  /** @throws NoAdapterError, DeviceLimitError, ConfigError */
+  /** @throws NoAdapterError, DeviceLimitError, GpuError, ConfigError */
   static async open(data: DataSet, config: VaeConfig): Promise<Session> {
     const session = new Session(await createDevice(), data);
     session.#watch();
-    await session.build(config);
+    try {
+      await session.build(config);
+    } catch (error) {
+      session.#device.dispose();
+      throw error;
+    }
     return session;
   }
 
