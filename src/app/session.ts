@@ -1,6 +1,6 @@
 import type { DataSet } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
-import { createDevice } from '../index.ts';
+import { createDevice, NonFiniteError } from '../index.ts';
 import type { VaeConfig } from '../vae/config.ts';
 import type { EpochResult, Progress, Snapshot, TrainOptions, Vae } from '../vae/vae.ts';
 import { Vae as VaeClass } from '../vae/vae.ts';
@@ -37,6 +37,7 @@ export class Session {
   /** The training or the step that runs now. */
   #running: Promise<void> = Promise.resolve();
   #progress: Progress | undefined;
+  #failure: NonFiniteError | undefined;
   #pace: { at: number; step: number }[] = [];
   #recoveries = 0;
   #recoveredAt: number | undefined;
@@ -95,6 +96,11 @@ export class Session {
     return this.#progress;
   }
 
+  /** What ended the last training, if it was not the visitor. */
+  get failure(): NonFiniteError | undefined {
+    return this.#failure;
+  }
+
   /** Devices lost and replaced, and the step that the last recovery went on from. */
   get recovery(): { count: number; step: number } | undefined {
     return this.#recoveredAt === undefined ? undefined : { count: this.#recoveries, step: this.#recoveredAt };
@@ -122,6 +128,7 @@ export class Session {
       this.#vae = next;
       this.#data = data;
       this.#progress = undefined;
+      this.#failure = undefined;
       this.#recoveredAt = undefined;
       this.metrics.restart(next.history, next.config, data.train.count);
     });
@@ -144,17 +151,23 @@ export class Session {
 
   async #advance(options: Pick<TrainOptions, 'signal' | 'steps'>): Promise<void> {
     this.#pace = [{ at: performance.now(), step: this.vae.step }];
-    await this.vae.train({
-      ...options,
-      snapshotEveryMs: SNAPSHOT_EVERY_MS,
-      onProgress: (progress) => {
-        this.#progress = { ...progress, ...this.#paceOf(progress) };
-        this.metrics.addTrain(progress.step, progress.train);
-        this.#emit('progress');
-      },
-      onEpoch: (result) => this.#epochDone(result),
-      onSnapshot: () => this.#emit('snapshot'),
-    });
+    this.#failure = undefined;
+    try {
+      await this.vae.train({
+        ...options,
+        snapshotEveryMs: SNAPSHOT_EVERY_MS,
+        onProgress: (progress) => {
+          this.#progress = { ...progress, ...this.#paceOf(progress) };
+          this.metrics.addTrain(progress.step, progress.train);
+          this.#emit('progress');
+        },
+        onEpoch: (result) => this.#epochDone(result),
+        onSnapshot: () => this.#emit('snapshot'),
+      });
+    } catch (error) {
+      if (error instanceof NonFiniteError) this.#failure = error;
+      throw error;
+    }
   }
 
   /** The pace of the last seconds, with everything that comes between steps. */

@@ -76,3 +76,22 @@ for (const [what, answer, message] of [
     await expect(panel(page, 'Controls')).toHaveCount(0);
   });
 }
+
+test('hints: a collapse, and a value that is not finite, told in plain words', async ({ page, siteUrl, errors }) => {
+  const loss = panel(page, 'Loss');
+  await openSite(page, siteUrl, '#hidden=8&beta=1000&learningRate=0.01');
+  await press(page, 'Train');
+  await expect(loss).toContainText('The posterior has collapsed: KL is near 0 and BCE near 205.8');
+
+  await openSite(page, siteUrl, '#hidden=8&learningRate=10');
+  await expect(loss).toContainText('A learning rate of 10 is unusually large');
+  await press(page, 'Train');
+  await expect(page.getByRole('alert')).toContainText('Training stopped');
+  await expect(loss).toContainText('A number became infinite or no number at all, so training stopped.');
+  await expect(page.getByRole('status')).toContainText('paused');
+  await page.getByLabel('Learning rate').fill('0.001');
+  await press(page, 'Reset');
+  await expect(loss).not.toContainText('A number became infinite');
+  await stepOnce(page);
+  expect(errors).toEqual([]);
+});
