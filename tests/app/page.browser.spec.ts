@@ -37,7 +37,7 @@ test('a visitor trains, explores, saves, reloads and goes on with the same numbe
 
   const point = panel(page, 'Decoded point');
   await expect(point).toContainText('z = (0.00, 0.00)');
-  await page.getByRole('application').focus();
+  await page.getByRole('application', { name: 'Latent plane' }).focus();
   await page.keyboard.press('ArrowRight');
   await expect(point).toContainText('z = (0.20, 0.00)');
   await page.keyboard.press('Enter');

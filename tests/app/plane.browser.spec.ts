@@ -12,7 +12,7 @@ type Place = readonly [x: number, y: number];
 /** The plane in the middle of the window, and its places: (0, 0) is the upper left, (1, 1) the lower right corner. */
 async function openPlane(page: Page, siteUrl: string): Promise<(place: Place) => { x: number; y: number }> {
   await openSite(page, siteUrl, HASH);
-  const plane = page.getByRole('application');
+  const plane = page.getByRole('application', { name: 'Latent plane' });
   await plane.evaluate((element) => element.scrollIntoView({ block: 'center', behavior: 'instant' }));
   const box = (await plane.boundingBox())!;
   return ([x, y]) => ({ x: box.x + x * box.width, y: box.y + y * box.height });
