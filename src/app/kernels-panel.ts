@@ -1,5 +1,5 @@
-import { allChecks, type CheckReport } from '../check/index.ts';
-import { formatBytes } from '../gpu/device.ts';
+import { allChecks, type CheckReport, runCheck } from '../check/index.ts';
+import { type AdapterDescription, formatBytes } from '../gpu/device.ts';
 import type { DispatchTime } from '../gpu/profiler.ts';
 import { createDevice } from '../index.ts';
 import type { ParameterTable } from '../vae/parameters.ts';
@@ -22,13 +22,18 @@ export class KernelsPanel {
   #export: HTMLButtonElement;
   #checkText = element('p', { class: 'hint', 'aria-live': 'polite' });
   #reports: CheckReport[] = [];
-  #checking = false;
+  /** How many checks there are for this adapter. */
+  #planned = 0;
+  #abort: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session) {
     this.#session = session;
     this.#measure = button('Measure kernels', () => void this.#measureKernels());
-    this.#check = button('Check this GPU', () => void this.#checkGpu());
+    this.#check = button('Check this GPU', () => {
+      if (this.#abort) this.#abort.abort();
+      else void this.#checkGpu();
+    });
     this.#export = button('Export JSON', () => this.#save(), { 'aria-label': 'Export the check as JSON' });
     this.#export.hidden = true;
     this.root = region(
@@ -38,7 +43,7 @@ export class KernelsPanel {
       element(
         'p',
         { class: 'hint' },
-        'Measuring pauses training and trains a few steps with a timestamp around every dispatch. The check compares every kernel with the same formula in float64.',
+        'Measuring pauses training and trains a few steps with a timestamp around every dispatch. The check compares every kernel with the same formula in float64; it takes a minute or two on a software adapter, and can be stopped.',
       ),
       this.#profile,
       this.#checkText,
@@ -89,38 +94,42 @@ export class KernelsPanel {
 
   /** On a device of its own, so that nothing it does can harm the model. */
   async #checkGpu(): Promise<void> {
-    if (this.#checking) return;
-    this.#checking = true;
-    this.#check.disabled = true;
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#check.textContent = 'Stop the check';
     this.#reports = [];
     try {
       await this.#session.pause();
       const device = await createDevice();
       try {
         const checks = allChecks().filter(({ requires }) => !requires || device.features.has(requires));
+        this.#planned = checks.length;
         for (const [i, check] of checks.entries()) {
+          if (abort.signal.aborted) break;
           if (i % 10 === 0) this.#checkText.textContent = `Check ${i + 1} of ${checks.length}`;
-          this.#reports.push(await check.run(device));
+          this.#reports.push(await runCheck(check, device));
         }
       } finally {
         device.dispose();
       }
-      this.#showReports();
+      this.#showReports(device.info);
     } catch (error) {
       this.#session.onError(error);
     } finally {
-      this.#checking = false;
-      this.#check.disabled = false;
+      this.#abort = undefined;
+      this.#check.textContent = 'Check this GPU';
     }
   }
 
-  #showReports(): void {
+  #showReports({ name }: AdapterDescription): void {
     const failed = this.#reports.filter(({ ok }) => !ok);
-    const { name } = this.#session.device.info;
-    this.#checkText.textContent =
+    const [done, all] = [this.#reports.length, this.#planned];
+    const stopped = done < all ? `Stopped after ${done} of ${all} checks. ` : '';
+    const verdict =
       failed.length === 0
-        ? `All ${this.#reports.length} checks passed on ${name}: every kernel agrees with float64 within its tolerance.`
-        : `${failed.length} of ${this.#reports.length} checks failed on ${name}: its results cannot be trusted. ${failed[0]!.message}`;
+        ? `All ${done} checks passed on ${name}: the results agree with float64 within their tolerances.`
+        : `${failed.length} of ${done} checks failed on ${name}: its results cannot be trusted. ${failed[0]!.message}`;
+    this.#checkText.textContent = `${stopped}${verdict}`;
     const rows = [...failed, ...this.#reports.filter(({ ok }) => ok)].map((report) => {
       const { worst } = report;
       const error = worst ? worst.error.toExponential(1) : '–';
@@ -133,7 +142,13 @@ export class KernelsPanel {
 
   #save(): void {
     const adapter = this.#session.device.info;
-    const report = { adapter, userAgent: navigator.userAgent, date: new Date().toISOString(), checks: this.#reports };
+    const report = {
+      adapter,
+      userAgent: navigator.userAgent,
+      date: new Date().toISOString(),
+      planned: this.#planned,
+      checks: this.#reports,
+    };
     saveFile('gpu-check.json', JSON.stringify(report, null, 2), 'application/json');
   }
 }

@@ -6,7 +6,7 @@ import { gatherChecks } from './gather.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
 import { vaeChecks } from './vae.ts';
 
-export type { Check, CheckReport, Difference } from './check.ts';
+export { type Check, type CheckReport, type Difference, runCheck } from './check.ts';
 
 /** Every accuracy check; names are unique. The same list in Node, in a page and in the tests. */
 export function allChecks(): Check[] {
