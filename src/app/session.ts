@@ -1,9 +1,12 @@
 import type { DataSet } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
+import { tuningStore } from '../host/tuning-store.browser.ts';
 import { createDevice, NonFiniteError } from '../index.ts';
-import type { VaeConfig } from '../vae/config.ts';
+import type { VariantChoice } from '../kernels/gemm.ts';
+import { parseConfig, type VaeConfig } from '../vae/config.ts';
 import type { EpochResult, Progress, Snapshot, TrainOptions, Vae } from '../vae/vae.ts';
 import { Vae as VaeClass } from '../vae/vae.ts';
+import { tunedVariants } from '../vae/variants.ts';
 import { Metrics } from './metrics.ts';
 
 /** What happened; listeners look at the session for the rest. */
@@ -20,6 +23,8 @@ export type SessionEvent =
   | 'snapshot';
 
 const SNAPSHOT_EVERY_MS = 30_000;
+/** Time for choosing kernels; what it does not suffice for keeps the default. */
+const TUNING_MS = 500;
 /** Steps per second are a mean over this time. */
 const RATE_WINDOW_MS = 5000;
 
@@ -114,8 +119,11 @@ export class Session {
     await this.pause();
     await this.#exclusive(async () => {
       const data = options.data ?? this.#data;
+      const start = options.snapshot
+        ? { snapshot: options.snapshot }
+        : { variants: await this.#variants(config, data) };
       const next = await VaeClass.create(this.#device, data, config, {
-        ...(options.snapshot ? { snapshot: options.snapshot } : {}),
+        ...start,
         reopen: () => this.#reopen(),
         onRecover: ({ step }) => {
           this.#recoveries++;
@@ -133,6 +141,17 @@ export class Session {
       this.metrics.restart(next.history, next.config, data.train.count);
     });
     this.#emit('model');
+  }
+
+  /**
+   * The fastest kernels for a model: measured at its first time on this adapter, remembered by the browser from then on, so
+   * that a link goes on giving the same bits. Software adapters keep the default: compiling the others would delay the first
+   * picture by a second or two, and they are several times as slow there.
+   */
+  async #variants(config: Partial<VaeConfig>, { train }: DataSet): Promise<VariantChoice | undefined> {
+    if (this.#device.info.software) return undefined;
+    const options = { imageSize: train.rows * train.columns, store: tuningStore, budgetMs: TUNING_MS };
+    return (await tunedVariants(this.#device, parseConfig(config), options)).variants;
   }
 
   /** Trains until the epochs are done or `pause()`. */
