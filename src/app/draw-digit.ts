@@ -1,3 +1,4 @@
+import { DeviceLostError } from '../gpu/device.ts';
 import type { Painter } from '../gpu/painter.ts';
 import { download } from '../gpu/tensor.ts';
 import type { Model } from '../vae/inference.ts';
@@ -244,7 +245,8 @@ export class DrawDigit implements View {
       }
     } catch (error) {
       // A lost device ends the look; the next model encodes the drawing again.
-      if (!this.#session?.device.lost) this.#session?.onError(error);
+      const lost = error instanceof DeviceLostError || this.#session?.device.lost;
+      if (!lost) this.#session?.onError(error);
     } finally {
       this.#encoding = false;
     }

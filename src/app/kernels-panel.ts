@@ -1,5 +1,5 @@
 import { allChecks, type CheckReport, runCheck } from '../check/index.ts';
-import { type AdapterDescription, formatBytes } from '../gpu/device.ts';
+import { type AdapterDescription, DeviceLostError, formatBytes } from '../gpu/device.ts';
 import type { DispatchTime } from '../gpu/profiler.ts';
 import { createDevice } from '../index.ts';
 import type { ParameterTable } from '../vae/parameters.ts';
@@ -101,6 +101,7 @@ export class KernelsPanel {
     try {
       await this.#session.pause();
       const device = await createDevice();
+      let lost = false;
       try {
         const checks = allChecks().filter(({ requires }) => !requires || device.features.has(requires));
         this.#planned = checks.length;
@@ -109,10 +110,13 @@ export class KernelsPanel {
           if (i % 10 === 0) this.#checkText.textContent = `Check ${i + 1} of ${checks.length}`;
           this.#reports.push(await runCheck(check, device));
         }
+      } catch (error) {
+        if (!(error instanceof DeviceLostError)) throw error;
+        lost = true;
       } finally {
         device.dispose();
       }
-      this.#showReports(device.info);
+      this.#showReports(device.info, lost);
     } catch (error) {
       this.#session.onError(error);
     } finally {
@@ -121,15 +125,17 @@ export class KernelsPanel {
     }
   }
 
-  #showReports({ name }: AdapterDescription): void {
+  /** @param lost the device was, before all checks were done */
+  #showReports({ name }: AdapterDescription, lost: boolean): void {
     const failed = this.#reports.filter(({ ok }) => !ok);
     const [done, all] = [this.#reports.length, this.#planned];
-    const stopped = done < all ? `Stopped after ${done} of ${all} checks. ` : '';
+    const broken = lost ? 'The GPU device was lost' : 'Stopped';
+    const ending = done < all ? `${broken} after ${done} of ${all} checks.` : `All ${all} checks are done.`;
     const verdict =
       failed.length === 0
-        ? `All ${done} checks passed on ${name}: the results agree with float64 within their tolerances.`
-        : `${failed.length} of ${done} checks failed on ${name}: its results cannot be trusted. ${failed[0]!.message}`;
-    this.#checkText.textContent = `${stopped}${verdict}`;
+        ? `None failed on ${name}: what was compared agrees with float64 within its tolerance.`
+        : `${failed.length} failed on ${name}: its results cannot be trusted. ${failed[0]!.message}`;
+    this.#checkText.textContent = `${ending} ${verdict}`;
     const rows = [...failed, ...this.#reports.filter(({ ok }) => ok)].map((report) => {
       const { worst } = report;
       const error = worst ? worst.error.toExponential(1) : '–';

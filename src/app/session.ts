@@ -237,6 +237,7 @@ export class Session {
     } finally {
       this.#busy = false;
       this.#emit('activity');
+      this.#recover();
     }
   }
 
@@ -250,11 +251,14 @@ export class Session {
 
   /** A device that is lost while nothing is computed is noticed here, not only at the next click. */
   #watch(): void {
-    const device = this.#device;
-    device.handle.lost.then(() => {
-      if (device.disposed || device !== this.#device || this.training || this.#busy) return;
-      this.#vae?.snapshot().catch((error) => this.onError(error));
-    });
+    this.#device.handle.lost.then(() => this.#recover());
+  }
+
+  /** Moves the model to another device if its own is lost, unless somebody at work with it will. */
+  #recover(): void {
+    const { lost, disposed } = this.#device;
+    if (!lost || disposed || this.training || this.#busy) return;
+    this.#vae?.snapshot().catch((error) => this.onError(error));
   }
 
   #emit(event: SessionEvent): void {

@@ -1,3 +1,4 @@
+import { DeviceLostError } from '../gpu/device.ts';
 import { Painter } from '../gpu/painter.ts';
 import type { Model } from '../vae/inference.ts';
 import type { Session } from './session.ts';
@@ -85,7 +86,8 @@ export class Views {
       }
     } catch (error) {
       // A lost device brings another model, and with it another look; anything else is worth telling.
-      if (!this.#session.device.lost) this.#session.onError(error);
+      const lost = error instanceof DeviceLostError || this.#session.device.lost;
+      if (!lost) this.#session.onError(error);
     } finally {
       this.#looping = false;
     }

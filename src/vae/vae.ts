@@ -326,15 +326,16 @@ export class Vae {
    * GPU time of every dispatch of a training step, mean over `steps` of them. They train the model as others do, and so
    * does one more that comes first.
    * @throws GpuError if the device has no timestamp-query
-   * @throws NonFiniteError, DeviceLostError as `train` does
+   * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError as `train` does
    */
   async profile(steps: number): Promise<DispatchTime[]> {
-    if (this.#broken) throw this.#broken;
-    const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
-    const state = unpackState(await downloadU32(this.#device, this.#on.plan.state));
-    this.#step = state.step;
-    if (state.halted) throw await this.#whyHalted(state);
-    return times;
+    return this.#during(async () => {
+      const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
+      const state = unpackState(await downloadU32(this.#device, this.#on.plan.state));
+      this.#step = state.step;
+      if (state.halted) throw await this.#whyHalted(state);
+      return times;
+    });
   }
 
   /**

@@ -95,3 +95,79 @@ test('hints: a collapse, and a value that is not finite, told in plain words', a
   await stepOnce(page);
   expect(errors).toEqual([]);
 });
+
+test('a device that is lost in a check, in a measurement or in a reset is told, and the page goes on', async ({
+  page,
+  siteUrl,
+  errors,
+}) => {
+  await page.addInitScript(() => {
+    const devices: GPUDevice[] = [];
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (descriptor) {
+      const device = await requestDevice.call(this, descriptor);
+      devices.push(device);
+      return device;
+    };
+    const methods = GPUDevice.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
+    Object.assign(window, {
+      loseDevice: (index: number) => devices.at(index)?.destroy(),
+      /** Loses the device that a method is called on next. */
+      loseAt: (name: string) => {
+        const original = methods[name]!;
+        methods[name] = function (this: GPUDevice, ...args: unknown[]) {
+          methods[name] = original;
+          const result = original.apply(this, args);
+          this.destroy();
+          return result;
+        };
+      },
+    });
+  });
+  const call = (name: 'loseDevice' | 'loseAt', argument: number | string) =>
+    page.evaluate(
+      ([method, value]) => (window as unknown as Record<string, (value: unknown) => void>)[method!]!(value),
+      [name, argument] as const,
+    );
+  const status = page.getByRole('status');
+  const kernels = panel(page, 'Kernels');
+  await openSite(page, siteUrl, '#hidden=8');
+  await stepOnce(page);
+
+  // The check's own device: the model's is another one, and stays.
+  await press(page, 'Check this GPU');
+  await expect(kernels).toContainText('Check 11 of');
+  await call('loseDevice', -1);
+  await expect(kernels).toContainText(/The GPU device was lost after \d\d of \d{3} checks\. None failed on /);
+  await expect(kernels.getByRole('button', { name: 'Export the check as JSON' })).toBeVisible();
+  await expect(status).not.toContainText('rebuilt');
+  await stepOnce(page);
+
+  // The model's device: the check goes on with its own.
+  await press(page, 'Check this GPU');
+  await expect(kernels).toContainText('Check 11 of');
+  await call('loseDevice', 0);
+  await expect(status).toContainText('GPU device lost and rebuilt, went on from step 2');
+  await press(page, 'Stop the check');
+  await expect(kernels).toContainText('Stopped after');
+  await stepOnce(page);
+
+  await call('loseAt', 'createQuerySet');
+  await press(page, 'Measure kernels');
+  await expect(status).toContainText('went on from step 3');
+  await expect(kernels.getByRole('row', { name: /^adam / })).toBeVisible();
+  await idle(page);
+  await stepOnce(page);
+
+  const before = await stepOf(page);
+  await call('loseAt', 'pushErrorScope');
+  await press(page, 'Reset');
+  await expect(page.getByRole('alert')).toContainText('The reset failed');
+  await expect(page.getByRole('alert')).toContainText('the GPU device was lost');
+  await expect(status).toContainText(`went on from step ${before}`);
+  await stepOnce(page);
+  await press(page, 'Reset');
+  await expect(status).toContainText('step 0/');
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  expect(errors).toEqual([]);
+});
