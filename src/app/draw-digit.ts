@@ -1,4 +1,3 @@
-import { DeviceLostError } from '../gpu/device.ts';
 import type { Painter } from '../gpu/painter.ts';
 import { download } from '../gpu/tensor.ts';
 import type { Model } from '../vae/inference.ts';
@@ -244,9 +243,7 @@ export class DrawDigit implements View {
         this.onEncoded(mu, logvar);
       }
     } catch (error) {
-      // A lost device ends the look; the next model encodes the drawing again.
-      const lost = error instanceof DeviceLostError || this.#session?.device.lost;
-      if (!lost) this.#session?.onError(error);
+      this.#session?.lookFailed(error);
     } finally {
       this.#encoding = false;
     }

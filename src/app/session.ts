@@ -1,5 +1,5 @@
 import type { DataSet } from '../data/dataset.ts';
-import type { Device } from '../gpu/device.ts';
+import { type Device, DeviceLostError } from '../gpu/device.ts';
 import { tuningStore } from '../host/tuning-store.browser.ts';
 import { createDevice, NonFiniteError } from '../index.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
@@ -227,6 +227,11 @@ export class Session {
     });
     this.#emit('snapshot');
     return result;
+  }
+
+  /** A lost device brings another model, and with it another look; anything else is worth telling. */
+  lookFailed(error: unknown): void {
+    if (!(error instanceof DeviceLostError || this.#device.lost)) this.onError(error);
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -1,4 +1,3 @@
-import { DeviceLostError } from '../gpu/device.ts';
 import { Painter } from '../gpu/painter.ts';
 import type { Model } from '../vae/inference.ts';
 import type { Session } from './session.ts';
@@ -69,7 +68,7 @@ export class Views {
       this.#painter = new Painter(device, navigator.gpu.getPreferredCanvasFormat());
       for (const view of this.#views) view.bind(model, this.#painter, this.#session);
     } catch (error) {
-      this.#session.onError(error);
+      this.#session.lookFailed(error);
       return;
     }
     this.look('full');
@@ -85,9 +84,7 @@ export class Views {
         await this.#lookOnce(full);
       }
     } catch (error) {
-      // A lost device brings another model, and with it another look; anything else is worth telling.
-      const lost = error instanceof DeviceLostError || this.#session.device.lost;
-      if (!lost) this.#session.onError(error);
+      this.#session.lookFailed(error);
     } finally {
       this.#looping = false;
     }
