@@ -1,8 +1,8 @@
+import { readFiles } from '../host/mnist.browser.ts';
 import { readCheckpoint, writeCheckpoint } from '../index.ts';
 import type { VaeConfig } from '../vae/config.ts';
 import type { Alerts } from './alerts.ts';
 import { button, element, region, saveFile } from './dom.ts';
-import { readDropped } from './load-data.ts';
 import { metricsCsv } from './metrics.ts';
 import type { Session } from './session.ts';
 import { EXPECTED, formatHash, formatSetting, parseSetting, type SettingName } from './settings.ts';
@@ -94,7 +94,7 @@ export class Controls {
     if (checkpoint) await this.#do('Loading the checkpoint', () => this.#load(checkpoint));
     else
       await this.#do('Loading the data set', async () => {
-        const data = await readDropped(files);
+        const data = await readFiles(files);
         await this.#session.build(this.#wanted, { data });
       });
   }

@@ -12,7 +12,17 @@ import type { View } from './views.ts';
 const SIDE = 280;
 const PEN = 22;
 
-type Stroke = { x: number; y: number }[];
+/** How far an arrow key moves the pen. */
+const STRIDE = SIDE / 20;
+const ARROWS: Record<string, readonly [number, number]> = {
+  ArrowLeft: [-STRIDE, 0],
+  ArrowRight: [STRIDE, 0],
+  ArrowUp: [0, -STRIDE],
+  ArrowDown: [0, STRIDE],
+};
+
+type Place = { x: number; y: number };
+type Stroke = Place[];
 
 /** A field to draw a digit in: what the model sees of it, what it makes of it, and where it lands in latent space. */
 export class DrawDigit implements View {
@@ -23,12 +33,21 @@ export class DrawDigit implements View {
     width: SIDE,
     height: SIDE,
     class: 'pad',
-    role: 'img',
-    'aria-label': 'Field to draw a digit in with mouse, pen or finger; without one, use the buttons with sample digits',
+    tabindex: 0,
+    role: 'application',
+    'aria-label':
+      'Field to draw a digit in, with mouse, pen or finger. Arrow keys move the pen, Space or Enter puts it down and lifts it.',
   });
   #result = new ImageCanvas('What the model sees of the drawing, and what it makes of it', 1, 1, 2);
   #text = element('span', { class: 'number' });
+  #penText = element(
+    'p',
+    { class: 'hint', 'aria-live': 'polite' },
+    'By keyboard: arrow keys move the pen, Space puts it down and lifts it.',
+  );
   #strokes: Stroke[] = [];
+  /** The keyboard's pen; it is seen while the keyboard is in use. */
+  #pen = { x: SIDE / 2, y: STRIDE * 4, down: false, seen: false };
   #model: Model | undefined;
   #live: LiveReconstructor | undefined;
   #session: Session | undefined;
@@ -39,6 +58,7 @@ export class DrawDigit implements View {
   constructor() {
     this.#pad.addEventListener('pointerdown', (event) => {
       this.#pad.setPointerCapture(event.pointerId);
+      this.#pen = { ...this.#pen, down: false, seen: false };
       this.#strokes.push([this.#at(event)]);
       this.#paint();
     });
@@ -49,20 +69,21 @@ export class DrawDigit implements View {
       void this.#encode(this.#rasterize());
     });
     this.#pad.addEventListener('pointerup', () => void this.#encode(this.#rasterize()));
+    this.#pad.addEventListener('keydown', (event) => this.#pressed(event));
+    this.#pad.addEventListener('focus', () => this.#showPen(this.#pad.matches(':focus-visible')));
+    this.#pad.addEventListener('blur', () => this.#showPen(false));
     onThemeChange(() => this.#paint());
-    const clear = button(
-      'Clear',
-      () => {
-        this.#strokes = [];
-        this.#paint();
-      },
-      { 'aria-label': 'Clear the drawing' },
-    );
+    const clear = button('Clear', () => this.#clear(), { 'aria-label': 'Clear the drawing' });
     const sample = button('Test image', () => this.#takeTestImage());
     this.root = region(
       'Draw a digit',
       element('div', { class: 'tools' }, sample, clear),
-      element('div', { class: 'drawing' }, this.#pad, element('div', {}, this.#result.canvas, this.#text)),
+      element(
+        'div',
+        { class: 'drawing' },
+        this.#pad,
+        element('div', {}, this.#result.canvas, this.#text, this.#penText),
+      ),
       element(
         'p',
         { class: 'hint' },
@@ -102,22 +123,68 @@ export class DrawDigit implements View {
     if (full && this.#image) await this.#encode(this.#image);
   }
 
-  #at(event: PointerEvent): { x: number; y: number } {
+  #pressed(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = ARROWS[event.key];
+    const toggles = event.key === ' ' || event.key === 'Enter';
+    if (!arrow && !toggles) return;
+    event.preventDefault();
+    const pen = this.#pen;
+    if (arrow) {
+      const inside = (value: number) => Math.min(SIDE - STRIDE, Math.max(STRIDE, value));
+      pen.x = inside(pen.x + arrow[0]);
+      pen.y = inside(pen.y + arrow[1]);
+    } else {
+      pen.down = !pen.down;
+      if (pen.down) this.#strokes.push([]);
+    }
+    if (pen.down) {
+      this.#strokes.at(-1)?.push({ x: pen.x, y: pen.y });
+      void this.#encode(this.#rasterize());
+    }
+    const [column, row] = [pen.x, pen.y].map((each) => Math.round(each / STRIDE));
+    this.#penText.textContent = `Pen ${pen.down ? 'down' : 'up'}, column ${column}, row ${row} of ${SIDE / STRIDE - 1}.`;
+    this.#showPen(true);
+  }
+
+  /** @param seen whether the keyboard is in use; without it the pen is lifted */
+  #showPen(seen: boolean): void {
+    this.#pen = { ...this.#pen, seen, down: seen && this.#pen.down };
+    this.#paint();
+  }
+
+  #clear(): void {
+    this.#strokes = [];
+    this.#pen.down = false;
+    this.#paint();
+  }
+
+  #at(event: PointerEvent): Place {
     const box = this.#pad.getBoundingClientRect();
     return { x: ((event.clientX - box.left) / box.width) * SIDE, y: ((event.clientY - box.top) / box.height) * SIDE };
   }
 
   #paint(): void {
     const context = this.#pad.getContext('2d')!;
-    const { background, text, faint } = theme();
+    const { background, text, faint, accent } = theme();
     context.fillStyle = background;
     context.fillRect(0, 0, SIDE, SIDE);
     strokeAll(context, this.#strokes, text, PEN);
-    if (this.#strokes.length > 0) return;
-    context.fillStyle = faint;
-    context.font = '28px system-ui, sans-serif';
-    context.textAlign = 'center';
-    context.fillText('draw here', SIDE / 2, SIDE / 2);
+    const { x, y, down, seen } = this.#pen;
+    if (this.#strokes.length === 0 && !seen) {
+      context.fillStyle = faint;
+      context.font = '28px system-ui, sans-serif';
+      context.textAlign = 'center';
+      context.fillText('draw here', SIDE / 2, SIDE / 2);
+    }
+    if (!seen) return;
+    context.beginPath();
+    context.arc(x, y, PEN / 2 + 3, 0, 2 * Math.PI);
+    context.lineWidth = 3;
+    context.strokeStyle = accent;
+    context.stroke();
+    context.fillStyle = accent;
+    if (down) context.fill();
   }
 
   /** As MNIST was made: scaled to fit 20 of 28 pixels, then shifted so that the centre of mass is in the middle. */
@@ -156,8 +223,7 @@ export class DrawDigit implements View {
     const { test } = this.#session!.data;
     const index = Math.floor(Math.random() * test.count);
     const size = test.rows * test.columns;
-    this.#strokes = [];
-    this.#paint();
+    this.#clear();
     void this.#encode(test.images.slice(index * size, (index + 1) * size));
   }
 
@@ -184,8 +250,7 @@ export class DrawDigit implements View {
         this.onEncoded(mu, logvar);
       }
     } catch (error) {
-      // A lost device ends the look; the next model encodes the drawing again.
-      if (!this.#session?.device.lost) this.#session?.onError(error);
+      this.#session?.lookFailed(error);
     } finally {
       this.#encoding = false;
     }

@@ -1,5 +1,5 @@
-import { type CheckReport, checksFor } from '../check/index.ts';
-import { formatBytes } from '../gpu/device.ts';
+import { type CheckReport, checksFor, runCheck } from '../check/index.ts';
+import { type AdapterDescription, DeviceLostError, formatBytes } from '../gpu/device.ts';
 import type { DispatchTime } from '../gpu/profiler.ts';
 import { createDevice } from '../index.ts';
 import type { ParameterTable } from '../vae/parameters.ts';
@@ -21,12 +21,17 @@ export class KernelsPanel {
   #export: HTMLButtonElement;
   #checkText = element('p', { class: 'hint', 'aria-live': 'polite' });
   #reports: CheckReport[] = [];
-  #checking = false;
+  /** How many checks there are for this adapter. */
+  #planned = 0;
+  #abort: AbortController | undefined;
 
   constructor(session: Session) {
     this.#session = session;
     this.#measure = button('Measure kernels', () => void this.#measureKernels());
-    this.#check = button('Check this GPU', () => void this.#checkGpu());
+    this.#check = button('Check this GPU', () => {
+      if (this.#abort) this.#abort.abort();
+      else void this.#checkGpu();
+    });
     this.#export = button('Export JSON', () => this.#save(), { 'aria-label': 'Export the check as JSON' });
     this.#export.hidden = true;
     this.root = region(
@@ -36,7 +41,7 @@ export class KernelsPanel {
       element(
         'p',
         { class: 'hint' },
-        'Measuring pauses training and trains a few steps with a timestamp around every dispatch. The check compares every kernel with the same formula in float64.',
+        'Measuring pauses training and trains a few steps with a timestamp around every dispatch. The check compares every kernel with the same formula in float64; it takes a minute or two on a software adapter, and can be stopped.',
       ),
       this.#profile,
       this.#checkText,
@@ -87,38 +92,48 @@ export class KernelsPanel {
 
   /** On a device of its own, so that nothing it does can harm the model. */
   async #checkGpu(): Promise<void> {
-    if (this.#checking) return;
-    this.#checking = true;
-    this.#check.disabled = true;
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#check.textContent = 'Stop the check';
     this.#reports = [];
     try {
       await this.#session.pause();
       const device = await createDevice();
+      let lost = false;
       try {
         const checks = checksFor(device);
+        this.#planned = checks.length;
         for (const [i, check] of checks.entries()) {
+          if (abort.signal.aborted) break;
           if (i % 10 === 0) this.#checkText.textContent = `Check ${i + 1} of ${checks.length}`;
-          this.#reports.push(await check.run(device));
+          this.#reports.push(await runCheck(check, device));
         }
+      } catch (error) {
+        if (!(error instanceof DeviceLostError)) throw error;
+        lost = true;
       } finally {
         device.dispose();
       }
-      this.#showReports();
+      this.#showReports(device.info, lost);
     } catch (error) {
       this.#session.onError(error);
     } finally {
-      this.#checking = false;
-      this.#check.disabled = false;
+      this.#abort = undefined;
+      this.#check.textContent = 'Check this GPU';
     }
   }
 
-  #showReports(): void {
+  /** @param lost the device was, before all checks were done */
+  #showReports({ name }: AdapterDescription, lost: boolean): void {
     const failed = this.#reports.filter(({ ok }) => !ok);
-    const { name } = this.#session.device.info;
-    this.#checkText.textContent =
+    const [done, all] = [this.#reports.length, this.#planned];
+    const broken = lost ? 'The GPU device was lost' : 'Stopped';
+    const ending = done < all ? `${broken} after ${done} of ${all} checks.` : `All ${all} checks are done.`;
+    const verdict =
       failed.length === 0
-        ? `All ${this.#reports.length} checks passed on ${name}: every kernel agrees with float64 within its tolerance.`
-        : `${failed.length} of ${this.#reports.length} checks failed on ${name}: its results cannot be trusted. ${failed[0]!.message}`;
+        ? `None failed on ${name}: what was compared agrees with float64 within its tolerance.`
+        : `${failed.length} failed on ${name}: its results cannot be trusted. ${failed[0]!.message}`;
+    this.#checkText.textContent = `${ending} ${verdict}`;
     const rows = [...failed, ...this.#reports.filter(({ ok }) => ok)].map((report) => {
       const { worst } = report;
       const error = worst ? worst.error.toExponential(1) : '–';
@@ -131,7 +146,13 @@ export class KernelsPanel {
 
   #save(): void {
     const adapter = this.#session.device.info;
-    const report = { adapter, userAgent: navigator.userAgent, date: new Date().toISOString(), checks: this.#reports };
+    const report = {
+      adapter,
+      userAgent: navigator.userAgent,
+      date: new Date().toISOString(),
+      planned: this.#planned,
+      checks: this.#reports,
+    };
     saveFile('gpu-check.json', JSON.stringify(report, null, 2), 'application/json');
   }
 }

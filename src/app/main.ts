@@ -1,5 +1,6 @@
 import './no-eval.ts';
-import { NonFiniteError, writeCheckpoint } from '../index.ts';
+import { loadMnist } from '../host/mnist.browser.ts';
+import { DataError, DeviceLimitError, GpuError, NonFiniteError, writeCheckpoint } from '../index.ts';
 import { Alerts, BROWSER_HELP } from './alerts.ts';
 import { Controls } from './controls.ts';
 import { element } from './dom.ts';
@@ -8,10 +9,9 @@ import { DecodedPoint } from './explore.ts';
 import { Reconstructions, Samples } from './image-views.ts';
 import { KernelsPanel } from './kernels-panel.ts';
 import { LatentPlane } from './latent-plane.ts';
-import { fetchMnist } from './load-data.ts';
 import { LossChart } from './loss-chart.ts';
 import { Session } from './session.ts';
-import { parseHash } from './settings.ts';
+import { DEFAULTS, parseHash } from './settings.ts';
 import { Status } from './status.ts';
 import { loadSession, storeSession } from './storage.ts';
 import './style.css';
@@ -64,10 +64,15 @@ async function start(): Promise<void> {
     return;
   }
   status.say('loading MNIST', 0);
-  const [data, stored] = await Promise.all([fetchMnist((part) => status.move(part)), loadSession()]);
+  const [data, stored] = await Promise.all([loadMnist(undefined, (part) => status.move(part)), loadSession()]);
   status.say('building the model');
   const { config, refused } = parseHash(location.hash);
-  const session = await Session.open(data, config);
+  let tooLarge: Error | undefined;
+  const session = await Session.open(data, config).catch((error: unknown) => {
+    if (!(error instanceof DeviceLimitError || error instanceof GpuError)) throw error;
+    tooLarge = error;
+    return Session.open(data, DEFAULTS);
+  });
   session.onError = (error) => {
     alerts.error(error instanceof NonFiniteError ? 'Training stopped' : 'Something went wrong', error);
   };
@@ -77,6 +82,7 @@ async function start(): Promise<void> {
       `Ignored: ${refused.join(', ')}. The defaults stand in for them.`,
     );
   }
+  if (tooLarge) alerts.error("The link's model does not fit this GPU; the default settings stand in for it", tooLarge);
 
   const controls = new Controls(session, alerts, stored);
   const chart = new LossChart(session);
@@ -107,11 +113,17 @@ async function start(): Promise<void> {
 
   // Another link in the same tab is another run; the page's own changes of the hash do not come here.
   addEventListener('hashchange', () => location.reload());
-  document.addEventListener('dragover', (event) => event.preventDefault());
+  // Text may still be dragged into a field.
+  const files = ({ dataTransfer }: DragEvent): File[] | undefined =>
+    dataTransfer?.types.includes('Files') ? [...dataTransfer.files] : undefined;
+  document.addEventListener('dragover', (event) => {
+    if (files(event)) event.preventDefault();
+  });
   document.addEventListener('drop', (event) => {
+    const dropped = files(event);
+    if (!dropped) return;
     event.preventDefault();
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) void controls.takeFiles(files);
+    if (dropped.length > 0) void controls.takeFiles(dropped);
   });
 }
 
@@ -119,5 +131,5 @@ start().catch((error: unknown) => {
   status.say('not started');
   if (error instanceof Error && error.name === 'NoAdapterError') {
     alerts.show('WebGPU found no usable GPU', error.message, BROWSER_HELP);
-  } else alerts.error('The page could not start', error);
+  } else alerts.error(error instanceof DataError ? 'MNIST could not be loaded' : 'The page could not start', error);
 });

@@ -21,6 +21,12 @@ export function zoomed(frame: Frame, factor: number, around: Point): Frame {
   return { x: around.x + (frame.x - around.x) * real, y: around.y + (frame.y - around.y) * real, half };
 }
 
+/** The frame in which what was seen at one pixel is seen at another; `side` is the square's side in pixels. */
+function panned(frame: Frame, side: number, from: Point, to: Point): Frame {
+  const unit = (2 * frame.half) / side;
+  return { ...frame, x: frame.x - (to.x - from.x) * unit, y: frame.y + (to.y - from.y) * unit };
+}
+
 /**
  * Pointer: moving and dragging explore, a click picks, Shift and drag pans, two fingers pan and zoom. Wheel: zooms while
  * the plane has the focus or Ctrl is held, else the page scrolls. Keys: arrows explore, Shift and arrows pan, + and −
@@ -34,33 +40,30 @@ export function listenToPlane(target: HTMLElement, actions: PlaneActions): void 
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
   const at = (point: Point) => fromPixels(actions.frame(), target.clientWidth, point);
-  const pan = (from: Point, to: Point): void => {
-    const frame = actions.frame();
-    const [a, b] = [at(from), at(to)];
-    actions.setFrame({ ...frame, x: frame.x + a.x - b.x, y: frame.y + a.y - b.y });
-  };
 
   target.addEventListener('pointerdown', (event) => {
     target.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, pixel(event));
     moved = pointers.size > 1 ? Number.POSITIVE_INFINITY : 0;
-    if (!event.shiftKey) actions.moveTo(at(pixel(event)));
+    if (pointers.size === 1 && !event.shiftKey) actions.moveTo(at(pixel(event)));
   });
   target.addEventListener('pointermove', (event) => {
     const to = pixel(event);
     const from = pointers.get(event.pointerId);
     if (from) moved += Math.hypot(to.x - from.x, to.y - from.y);
-    if (pointers.size === 2 && from) pinch(event.pointerId, from, to);
-    else if (from && event.shiftKey) pan(from, to);
+    if (from && pointers.size > 1) pinch(event.pointerId, from, to);
+    else if (from && event.shiftKey) actions.setFrame(panned(actions.frame(), target.clientWidth, from, to));
     else actions.moveTo(at(to));
     if (from) pointers.set(event.pointerId, to);
   });
+  /** What lies under two fingers stays under them: their middle pans, their distance zooms. */
   const pinch = (id: number, from: Point, to: Point): void => {
-    const other = [...pointers].find(([each]) => each !== id)?.[1];
-    if (!other) return;
-    const before = Math.hypot(from.x - other.x, from.y - other.y);
-    const after = Math.hypot(to.x - other.x, to.y - other.y);
-    if (before > 0 && after > 0) actions.setFrame(zoomed(actions.frame(), before / after, at(other)));
+    const [other, third] = [...pointers].filter(([each]) => each !== id).map(([, point]) => point);
+    if (!other || third) return;
+    const middle = (point: Point): Point => ({ x: (point.x + other.x) / 2, y: (point.y + other.y) / 2 });
+    const distance = (point: Point) => Math.max(1, Math.hypot(point.x - other.x, point.y - other.y));
+    const frame = zoomed(actions.frame(), distance(from) / distance(to), at(middle(from)));
+    actions.setFrame(panned(frame, target.clientWidth, middle(from), middle(to)));
   };
   const release = (event: PointerEvent, pick: boolean): void => {
     if (!pointers.delete(event.pointerId)) return;

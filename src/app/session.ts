@@ -1,10 +1,12 @@
 import type { DataSet } from '../data/dataset.ts';
-import type { Device } from '../gpu/device.ts';
-import { createDevice } from '../index.ts';
-import type { VaeConfig } from '../vae/config.ts';
-import type { Losses } from '../vae/losses.ts';
-import type { EpochResult, Progress, Snapshot, Vae } from '../vae/vae.ts';
+import { type Device, DeviceLostError } from '../gpu/device.ts';
+import { tuningStore } from '../host/tuning-store.browser.ts';
+import { createDevice, NonFiniteError } from '../index.ts';
+import type { VariantChoice } from '../kernels/gemm.ts';
+import { parseConfig, type VaeConfig } from '../vae/config.ts';
+import type { EpochResult, Progress, Snapshot, TrainOptions, Vae } from '../vae/vae.ts';
 import { Vae as VaeClass } from '../vae/vae.ts';
+import { tunedVariants } from '../vae/variants.ts';
 import { Metrics } from './metrics.ts';
 
 /** What happened; listeners look at the session for the rest. */
@@ -21,6 +23,8 @@ export type SessionEvent =
   | 'snapshot';
 
 const SNAPSHOT_EVERY_MS = 30_000;
+/** Time for choosing kernels; what it does not suffice for keeps the default. */
+const TUNING_MS = 500;
 /** Steps per second are a mean over this time. */
 const RATE_WINDOW_MS = 5000;
 
@@ -38,6 +42,7 @@ export class Session {
   /** The training or the step that runs now. */
   #running: Promise<void> = Promise.resolve();
   #progress: Progress | undefined;
+  #failure: NonFiniteError | undefined;
   #pace: { at: number; step: number }[] = [];
   #recoveries = 0;
   #recoveredAt: number | undefined;
@@ -50,11 +55,16 @@ export class Session {
     this.#data = data;
   }
 
-  /** @throws NoAdapterError, DeviceLimitError, ConfigError */
+  /** @throws NoAdapterError, DeviceLimitError, GpuError, ConfigError */
   static async open(data: DataSet, config: VaeConfig): Promise<Session> {
     const session = new Session(await createDevice(), data);
     session.#watch();
-    await session.build(config);
+    try {
+      await session.build(config);
+    } catch (error) {
+      session.#device.dispose();
+      throw error;
+    }
     return session;
   }
 
@@ -96,6 +106,11 @@ export class Session {
     return this.#progress;
   }
 
+  /** What ended the last training, if it was not the visitor. */
+  get failure(): NonFiniteError | undefined {
+    return this.#failure;
+  }
+
   /** Devices lost and replaced, and the step that the last recovery went on from. */
   get recovery(): { count: number; step: number } | undefined {
     return this.#recoveredAt === undefined ? undefined : { count: this.#recoveries, step: this.#recoveredAt };
@@ -109,8 +124,11 @@ export class Session {
     await this.pause();
     await this.#exclusive(async () => {
       const data = options.data ?? this.#data;
+      const start = options.snapshot
+        ? { snapshot: options.snapshot }
+        : { variants: await this.#variants(config, data) };
       const next = await VaeClass.create(this.#device, data, config, {
-        ...(options.snapshot ? { snapshot: options.snapshot } : {}),
+        ...start,
         reopen: () => this.#reopen(),
         onRecover: ({ step }) => {
           this.#recoveries++;
@@ -123,10 +141,22 @@ export class Session {
       this.#vae = next;
       this.#data = data;
       this.#progress = undefined;
+      this.#failure = undefined;
       this.#recoveredAt = undefined;
       this.metrics.restart(next.history, next.config, data.train.count);
     });
     this.#emit('model');
+  }
+
+  /**
+   * The fastest kernels for a model: measured at its first time on this adapter, remembered by the browser from then on, so
+   * that a link goes on giving the same bits. Software adapters keep the default: compiling the others would delay the first
+   * picture by a second or two, and they are several times as slow there.
+   */
+  async #variants(config: Partial<VaeConfig>, { train }: DataSet): Promise<VariantChoice | undefined> {
+    if (this.#device.info.software) return undefined;
+    const options = { imageSize: train.rows * train.columns, store: tuningStore, budgetMs: TUNING_MS };
+    return (await tunedVariants(this.#device, parseConfig(config), options)).variants;
   }
 
   /** Trains until the epochs are done or `pause()`. */
@@ -134,11 +164,21 @@ export class Session {
     if (this.training || this.#busy) return;
     const abort = new AbortController();
     this.#abort = abort;
-    this.#pace = [{ at: performance.now(), step: this.vae.step }];
     this.#emit('activity');
-    this.#running = this.vae
-      .train({
-        signal: abort.signal,
+    this.#running = this.#advance({ signal: abort.signal })
+      .catch((error) => this.onError(error))
+      .finally(() => {
+        this.#abort = undefined;
+        this.#emit('activity');
+      });
+  }
+
+  async #advance(options: Pick<TrainOptions, 'signal' | 'steps'>): Promise<void> {
+    this.#pace = [{ at: performance.now(), step: this.vae.step }];
+    this.#failure = undefined;
+    try {
+      await this.vae.train({
+        ...options,
         snapshotEveryMs: SNAPSHOT_EVERY_MS,
         onProgress: (progress) => {
           this.#progress = { ...progress, ...this.#paceOf(progress) };
@@ -147,13 +187,11 @@ export class Session {
         },
         onEpoch: (result) => this.#epochDone(result),
         onSnapshot: () => this.#emit('snapshot'),
-      })
-      .then(() => {})
-      .catch((error) => this.onError(error))
-      .finally(() => {
-        this.#abort = undefined;
-        this.#emit('activity');
       });
+    } catch (error) {
+      if (error instanceof NonFiniteError) this.#failure = error;
+      throw error;
+    }
   }
 
   /** The pace of the last seconds, with everything that comes between steps. */
@@ -178,30 +216,10 @@ export class Session {
     await this.#running;
   }
 
-  /** Exactly one training step. */
+  /** Exactly one training step; at the end of an epoch with all that training does there. */
   async step(): Promise<void> {
     if (this.training || this.#busy) return;
-    await this.#exclusive(async () => {
-      const start = performance.now();
-      let train: Losses | undefined;
-      await this.vae.advance(1, {
-        onChunk: ([loss]) => {
-          if (loss) train = { ...loss, loss: loss.bce + this.vae.config.beta * loss.kld };
-        },
-      });
-      const stepsPerSecond = 1000 / (performance.now() - start);
-      if (train) {
-        const { step, steps, config } = this.vae;
-        const epoch = Math.min(config.epochs, Math.floor(((step - 1) * config.batch) / this.#data.train.count) + 1);
-        const secondsLeft = (steps - step) / stepsPerSecond;
-        this.#progress = { epoch, epochs: config.epochs, step, steps, train, stepsPerSecond, secondsLeft };
-        this.metrics.addTrain(step, train);
-      }
-      // A recovery goes on from the last snapshot, and a reload too.
-      await this.vae.snapshot();
-    });
-    this.#emit('progress');
-    this.#emit('snapshot');
+    await this.#exclusive(() => this.#advance({ steps: 1 }));
   }
 
   /** Lets `work`, which may train, have the model for itself. */
@@ -216,6 +234,11 @@ export class Session {
     return result;
   }
 
+  /** A lost device brings another model, and with it another look; anything else is worth telling. */
+  lookFailed(error: unknown): void {
+    if (!(error instanceof DeviceLostError || this.#device.lost)) this.onError(error);
+  }
+
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
     this.#busy = true;
     this.#emit('activity');
@@ -224,6 +247,7 @@ export class Session {
     } finally {
       this.#busy = false;
       this.#emit('activity');
+      this.#recover();
     }
   }
 
@@ -237,11 +261,14 @@ export class Session {
 
   /** A device that is lost while nothing is computed is noticed here, not only at the next click. */
   #watch(): void {
-    const device = this.#device;
-    device.handle.lost.then(() => {
-      if (device.disposed || device !== this.#device || this.training || this.#busy) return;
-      this.#vae?.snapshot().catch((error) => this.onError(error));
-    });
+    this.#device.handle.lost.then(() => this.#recover());
+  }
+
+  /** Moves the model to another device if its own is lost, unless somebody at work with it will. */
+  #recover(): void {
+    const { lost, disposed } = this.#device;
+    if (!lost || disposed || this.training || this.#busy) return;
+    this.#vae?.snapshot().catch((error) => this.onError(error));
   }
 
   #emit(event: SessionEvent): void {

@@ -74,7 +74,7 @@ export class Views {
       this.#painter = new Painter(device, navigator.gpu.getPreferredCanvasFormat());
       for (const view of this.#views) view.bind(model, this.#painter, this.#session);
     } catch (error) {
-      this.#session.onError(error);
+      this.#session.lookFailed(error);
       return;
     }
     this.look('full');
@@ -91,8 +91,7 @@ export class Views {
         else await this.#look(due);
       }
     } catch (error) {
-      // A lost device brings another model, and with it another look; anything else is worth telling.
-      if (!this.#session.device.lost) this.#session.onError(error);
+      this.#session.lookFailed(error);
     } finally {
       this.#looping = false;
     }

@@ -1,4 +1,4 @@
-import type { Device } from '../gpu/device.ts';
+import { type Device, DeviceLostError } from '../gpu/device.ts';
 import { type Command, runSchedule } from '../gpu/schedule.ts';
 import { BufferPool, download, type Tensor } from '../gpu/tensor.ts';
 import type { GemmVariant } from '../kernels/gemm.ts';
@@ -32,6 +32,20 @@ export interface Check {
   /** The GEMM variant that it checks, which a device may not support. */
   variant?: GemmVariant;
   run(device: Device): Promise<CheckReport>;
+}
+
+/**
+ * A check's report; one that throws has failed, and others can still run.
+ * @throws DeviceLostError
+ */
+export async function runCheck(check: Check, device: Device): Promise<CheckReport> {
+  try {
+    return await device.checked(check.name, () => check.run(device));
+  } catch (error) {
+    if (error instanceof DeviceLostError) throw error;
+    const message = `${check.name}: ${(error as Error).message}`;
+    return { name: check.name, ok: false, elements: 0, worst: null, message };
+  }
 }
 
 /** What a float64 reference says of a tensor: its values, and how far a correct f32 computation may be from each. */

@@ -8,7 +8,7 @@ import { gatherChecks } from './gather.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
 import { vaeChecks } from './vae.ts';
 
-export type { Check, CheckReport, Difference } from './check.ts';
+export { type Check, type CheckReport, type Difference, runCheck } from './check.ts';
 
 /** The checks that can run on the device: not those of variants that it does not support. */
 export function checksFor(device: Device): Check[] {

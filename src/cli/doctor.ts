@@ -51,7 +51,7 @@ function printAdapters(adapters: AdapterDescription[]): void {
 
 /** One line per operation: the largest error in units of its tolerance, the number of cases, and what failed. */
 async function runChecks(device: Device): Promise<boolean> {
-  const { allChecks, checksFor } = await import('../check/index.ts');
+  const { allChecks, checksFor, runCheck } = await import('../check/index.ts');
   const runnable = new Set(checksFor(device).map(({ name }) => name));
   print('Largest error of each operation against float64 on the CPU, as a part of its tolerance:');
   const start = performance.now();
@@ -77,15 +77,6 @@ async function runChecks(device: Device): Promise<boolean> {
   const seconds = (performance.now() - start) / 1000;
   print(`${passed} checks passed, ${failed} failed, in ${duration(seconds)}.`);
   return failed === 0;
-}
-
-/** A check that throws has failed; the others still run. */
-async function runCheck(check: Check, device: Device): Promise<CheckReport> {
-  try {
-    return await device.checked(check.name, () => check.run(device));
-  } catch (error) {
-    return { name: check.name, ok: false, elements: 0, worst: null, message: `${check.name}: ${oneLine(error)}` };
-  }
 }
 
 /** The largest ratio of error to tolerance, `-` if nothing was compared. */

@@ -25,8 +25,8 @@ export interface NamedBytes {
 export const MAX_FILE_BYTES = 2 ** 30;
 
 /**
- * The names under which a part may be found, in the order in which to look: plain before packed, the original name
- * before the variant with a dot (`train-images.idx3-ubyte`) that some mirrors use.
+ * The names under which a part may be found: plain before packed, the original name before the variant with a dot
+ * (`train-images.idx3-ubyte`) that some mirrors use.
  */
 export function candidateNames(part: MnistPart): string[] {
   const dotted = part.replace('-idx', '.idx');

@@ -57,8 +57,8 @@ export interface DeviceHost {
   dispose(): void;
 }
 
-/** How long a loss may take to be announced after the first thing that it broke. */
-const LOSS_GRACE_MS = 100;
+/** How long a loss may take to be announced after the first thing that it broke; on a busy computer more than 100 ms. */
+const LOSS_GRACE_MS = 1000;
 
 const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
 

@@ -96,8 +96,7 @@ export async function profileSchedule(device: Device, schedule: Schedule, replay
       return { label, kernel: pipeline.label, workgroups, ms };
     });
   } catch (error) {
-    device.assertAlive();
-    throw error;
+    throw await device.reasonOf(error);
   } finally {
     queries.destroy();
     device.destroyBuffer(resolved);

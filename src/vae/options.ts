@@ -29,7 +29,7 @@ export function progressOf(
   return { epoch, epochs, step, steps, train, stepsPerSecond: 1000 / msPerStep, secondsLeft };
 }
 
-/** Why a snapshot was taken: an epoch was done, `snapshotEveryMs` had passed, or `signal` said stop within an epoch. */
+/** Why a snapshot was taken: an epoch was done, `snapshotEveryMs` had passed, or `signal` or `steps` stopped an epoch. */
 export type SnapshotReason = 'epoch' | 'time' | 'stop';
 
 export interface TrainOptions {
@@ -49,6 +49,8 @@ export interface TrainOptions {
   snapshotEveryMs?: number;
   /** Stops training after the chunks in flight. */
   signal?: AbortSignal;
+  /** Stops training after this many steps. Default: when `config.epochs` are done. */
+  steps?: number;
 }
 
 /** How a model begins, and what it does when its device is lost. */

@@ -186,7 +186,7 @@ export class Vae {
   }
 
   /**
-   * Trains until `config.epochs` are done, or `signal` says stop; called again, it goes on.
+   * Trains until `config.epochs` are done, or `signal` or `steps` says stop; called again, it goes on.
    * @throws NonFiniteError when a loss is not finite, the parameters are those before that step; or when Adam made a value
    * that is not, then every further call throws it again, and `lastSnapshot` is the last state that is finite
    * @throws DeviceLostError when the GPU went away and there is no `reopen`, RepeatedDeviceLossError when it did too often
@@ -201,7 +201,9 @@ export class Vae {
       return this.#seconds;
     };
     try {
-      await this.#during(() => this.#train(options, countSeconds));
+      // A recovery goes back, and does again what is missing.
+      const target = Math.min(this.steps, this.#step + (options.steps ?? this.steps));
+      await this.#during(() => this.#train(target, options, countSeconds));
       return { finished: this.#step >= this.steps, step: this.#step };
     } catch (error) {
       for (const { reject } of this.#requests.splice(0)) reject(error);
@@ -217,7 +219,7 @@ export class Vae {
     return this.#recovery.during(work);
   }
 
-  async #train(options: TrainOptions, countSeconds: () => number): Promise<void> {
+  async #train(target: number, options: TrainOptions, countSeconds: () => number): Promise<void> {
     const { onEpoch, onSnapshot, signal } = options;
     const keep = onSnapshot !== undefined || this.#options.reopen !== undefined;
     for (;;) {
@@ -226,14 +228,14 @@ export class Vae {
         if (keep) await onSnapshot?.(this.lastSnapshot, 'epoch');
         this.#unreported = undefined;
       }
-      if (this.#step >= this.steps || signal?.aborted) return;
+      if (this.#step >= target || signal?.aborted) return;
 
       const epoch = epochOf(this.#step, this.#sizes);
       const end = epochEnd(epoch, this.#sizes);
       this.#stepping = true;
       let result: EpochResult | undefined;
       try {
-        await this.#trainUntil(end, epoch, keep, options);
+        await this.#trainUntil(Math.min(end, target), epoch, keep, options);
         countSeconds();
         if (this.#step === end) result = await this.#finishEpoch(epoch, countSeconds);
         if (keep || this.#requests.length > 0) this.#last = await this.#capture();
@@ -243,7 +245,8 @@ export class Vae {
       for (const { resolve } of this.#requests.splice(0)) resolve(this.lastSnapshot);
       // From here on a recovery goes on after this epoch.
       this.#unreported = result;
-      if (keep && !result) await onSnapshot?.(this.lastSnapshot, signal?.aborted ? 'stop' : 'time');
+      const stops = this.#step >= target || signal?.aborted;
+      if (keep && !result) await onSnapshot?.(this.lastSnapshot, stops ? 'stop' : 'time');
     }
   }
 
@@ -324,15 +327,16 @@ export class Vae {
    * GPU time of every dispatch of a training step, mean over `steps` of them. They train the model as others do, and so
    * does one more that comes first.
    * @throws GpuError if the device has no timestamp-query
-   * @throws NonFiniteError, DeviceLostError as `train` does
+   * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError as `train` does
    */
   async profile(steps: number): Promise<DispatchTime[]> {
-    if (this.#broken) throw this.#broken;
-    const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
-    const state = unpackState(await downloadU32(this.#device, this.#on.plan.state));
-    this.#step = state.step;
-    if (state.halted) throw await this.#whyHalted(state);
-    return times;
+    return this.#during(async () => {
+      const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
+      const state = unpackState(await downloadU32(this.#device, this.#on.plan.state));
+      this.#step = state.step;
+      if (state.halted) throw await this.#whyHalted(state);
+      return times;
+    });
   }
 
   /**

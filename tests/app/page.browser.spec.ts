@@ -1,45 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createCanvas, loadImage } from '@napi-rs/canvas';
-import type { Locator, Page } from 'playwright/test';
-import { expect as baseExpect } from '../support/fixtures.ts';
+import { loadImage } from '@napi-rs/canvas';
+import { expect, idle, levelsOf, panel, pause, press, stepOnce } from './page.ts';
 import { lossOf, openSite, stepOf, test } from './site.ts';
 
-/** A software adapter on a busy machine takes its time. */
-const expect = baseExpect.configure({ timeout: 60_000 });
-
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-const panel = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true });
-const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
-
-/** Grey levels that a picture shows: few for an empty canvas. */
-async function levelsOf(canvas: Locator): Promise<number> {
-  const image = await loadImage(await canvas.screenshot());
-  const context = createCanvas(image.width, image.height).getContext('2d');
-  context.drawImage(image, 0, 0);
-  const { data } = context.getImageData(0, 0, image.width, image.height);
-  const levels = new Set<number>();
-  for (let i = 0; i < data.length; i += 4) levels.add(data[i]!);
-  return levels.size;
-}
-
-async function pause(page: Page): Promise<void> {
-  await press(page, 'Pause');
-  await page.getByRole('button', { name: 'Train', exact: true }).waitFor();
-}
-
-/** Nothing is in the way of the next command: neither training nor a step. */
-async function idle(page: Page): Promise<void> {
-  await expect(page.getByRole('button', { name: 'Step', exact: true })).toBeEnabled();
-}
-
-async function stepOnce(page: Page): Promise<void> {
-  const before = await stepOf(page);
-  await press(page, 'Step');
-  await expect.poll(() => stepOf(page)).toBe(before + 1);
-  await idle(page);
-}
 
 test('a visitor trains, explores, saves, reloads and goes on with the same numbers', async ({
   page,
@@ -72,7 +37,7 @@ test('a visitor trains, explores, saves, reloads and goes on with the same numbe
 
   const point = panel(page, 'Decoded point');
   await expect(point).toContainText('z = (0.00, 0.00)');
-  await page.getByRole('application').focus();
+  await page.getByRole('application', { name: 'Latent plane' }).focus();
   await page.keyboard.press('ArrowRight');
   await expect(point).toContainText('z = (0.20, 0.00)');
   await page.keyboard.press('Enter');
@@ -213,45 +178,6 @@ for (const [what, script, text] of [
     for (const browser of ['Chrome', 'Firefox', 'Safari']) await expect(alert).toContainText(browser);
   });
 }
-
-test('garbage files show an error and leave the model as it was', async ({ page, siteUrl, errors }) => {
-  await openSite(page, siteUrl);
-  await stepOnce(page);
-  const garbage = { mimeType: 'application/octet-stream', buffer: Buffer.from('<img src=x onerror=alert(1)>') };
-  await page.getByLabel('Checkpoint file').setInputFiles({ name: 'bad.safetensors', ...garbage });
-  await expect(page.getByRole('alert')).toContainText('Loading the checkpoint failed');
-  await page.getByLabel(/Other data/).setInputFiles([{ name: '<b>x</b>.idx', ...garbage }]);
-  await expect(page.getByRole('alert')).toContainText('expected train-images-idx3-ubyte');
-  await expect(page.getByRole('alert')).toContainText('<b>x</b>.idx');
-  const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
-  await page.getByLabel(/Other data/).setInputFiles(names.map((name) => ({ name: `${name}-ubyte`, ...garbage })));
-  await expect(page.getByRole('alert')).toContainText('this is not an IDX file');
-  await stepOnce(page);
-  expect(await stepOf(page)).toBe(2);
-  expect(errors).toEqual([]);
-});
-
-test('own data can be trained on', async ({ page, siteUrl }) => {
-  const idx = (sizes: number[], fill: (i: number) => number): Buffer => {
-    const header = Buffer.alloc(4 + 4 * sizes.length);
-    header.set([0, 0, 8, sizes.length]);
-    for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
-    const length = sizes.reduce((product, size) => product * size, 1);
-    return Buffer.concat([header, Buffer.from(Uint8Array.from({ length }, (_, i) => fill(i)))]);
-  };
-  const mimeType = 'application/octet-stream';
-  const set = (name: string, count: number) => [
-    { name: `${name}-images-idx3-ubyte`, mimeType, buffer: idx([count, 5, 7], (i) => (i * 89) % 256) },
-    { name: `${name}-labels-idx1-ubyte`, mimeType, buffer: idx([count], (i) => i % 3) },
-  ];
-  await openSite(page, siteUrl);
-  await page.getByLabel(/Other data/).setInputFiles([...set('train', 40), ...set('t10k', 6)]);
-  await expect(panel(page, 'Controls')).toContainText('40 training and 6 test images, 7 × 5');
-  await idle(page);
-  await press(page, 'Train');
-  await expect(page.getByRole('status')).toContainText('finished');
-  await expect(panel(page, 'Latent space')).toContainText('6 test images');
-});
 
 test('every view can be saved, curves and classes chosen, and past epochs replayed', async ({
   page,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Page } from 'playwright/test';
 import { readCheckpoint, writeCheckpoint } from '../../src/vae/checkpoint.ts';
+import { drop } from '../app/files.ts';
 import { openSite, stepOf, test } from '../app/site.ts';
 import { expect as baseExpect } from '../support/fixtures.ts';
 import { recordFault } from './faults.ts';
@@ -79,18 +79,6 @@ test('the policy: only own files, nothing inline, no other host; and the browser
 });
 
 const MARKUP = '<img src=x onerror="window.ran=true"><script>window.ran=true</script>';
-
-/** Drops files on the page, as a visitor does. */
-async function drop(page: Page, files: { name: string; bytes: Uint8Array }[]): Promise<void> {
-  const plain = files.map(({ name, bytes }) => ({ name, text: Buffer.from(bytes).toString('base64') }));
-  await page.evaluate((dropped) => {
-    const dataTransfer = new DataTransfer();
-    for (const { name, text } of dropped) {
-      dataTransfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
-    }
-    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
-  }, plain);
-}
 
 test('names and texts in dropped files are shown as text, never as HTML', async ({ page, siteUrl, errors }) => {
   await openSite(page, siteUrl, '#hidden=8');

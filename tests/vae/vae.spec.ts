@@ -1,5 +1,5 @@
 import type { DataSet, ImageSet } from '../../src/data/dataset.ts';
-import { Vae } from '../../src/vae/vae.ts';
+import { type EpochResult, type Snapshot, Vae } from '../../src/vae/vae.ts';
 import { expect, test } from '../support/fixtures.ts';
 
 function gradients(count: number, rows: number, columns: number): ImageSet {
@@ -36,6 +36,34 @@ test('epochs end where every image has been seen, and training stops and goes on
   } finally {
     vae.dispose();
   }
+});
+
+test('single steps end as one training does: same history, same bits, evaluated at the ends of epochs', async ({
+  device,
+}) => {
+  const run = async (steps?: number) => {
+    const vae = await Vae.create(device, data, { hidden: [8], batch: 32, epochs: 2 });
+    try {
+      const told: number[] = [];
+      const reasons: string[] = [];
+      const options = {
+        ...(steps === undefined ? {} : { steps }),
+        onEpoch: ({ step }: EpochResult) => void told.push(step),
+        onSnapshot: (_: Snapshot, reason: string) => void reasons.push(reason),
+      };
+      while (!(await vae.train(options)).finished);
+      const history = vae.history.map(({ seconds, ...result }) => result);
+      return { told, reasons, history, parameters: await vae.parameters(), step: vae.step };
+    } finally {
+      vae.dispose();
+    }
+  };
+  const whole = await run();
+  expect(whole).toMatchObject({ told: [4, 7], reasons: ['epoch', 'epoch'], step: 7 });
+  const { reasons, ...single } = await run(1);
+  expect(reasons).toEqual(['stop', 'stop', 'stop', 'epoch', 'stop', 'stop', 'epoch']);
+  expect({ ...single, reasons: whole.reasons }).toEqual(whole);
+  expect((await run(5)).reasons).toEqual(['epoch', 'stop', 'epoch']);
 });
 
 test('progress reports every step once, with finite numbers', async ({ device }) => {

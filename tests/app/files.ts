@@ -1,0 +1,49 @@
+import type { Page } from 'playwright/test';
+
+export interface TestFile {
+  name: string;
+  bytes: Uint8Array;
+}
+
+function idx(sizes: number[], fill: (i: number) => number): Uint8Array {
+  const header = Buffer.alloc(4 + 4 * sizes.length);
+  header.set([0, 0, 8, sizes.length]);
+  for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
+  const length = sizes.reduce((product, size) => product * size, 1);
+  return Buffer.concat([header, Buffer.from(Uint8Array.from({ length }, (_, i) => fill(i)))]);
+}
+
+/** Four IDX files: 40 training and 6 test images of 7 x 5 pixels in three classes. */
+export function smallSet(): TestFile[] {
+  const set = (name: string, count: number): TestFile[] => [
+    { name: `${name}-images-idx3-ubyte`, bytes: idx([count, 5, 7], (i) => (i * 89) % 256) },
+    { name: `${name}-labels-idx1-ubyte`, bytes: idx([count], (i) => i % 3) },
+  ];
+  return [...set('train', 40), ...set('t10k', 6)];
+}
+
+/** Drops files on the page, as a visitor does. */
+export async function drop(page: Page, files: readonly TestFile[]): Promise<void> {
+  const plain = files.map(({ name, bytes }) => ({ name, text: Buffer.from(bytes).toString('base64') }));
+  await page.evaluate((dropped) => {
+    const dataTransfer = new DataTransfer();
+    for (const { name, text } of dropped) {
+      dataTransfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
+    }
+    for (const type of ['dragover', 'drop']) {
+      const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+      // What nobody prevents, the browser answers by leaving the page for the file.
+      if (document.body.dispatchEvent(event)) throw new Error(`${type} is the browser's`);
+    }
+  }, plain);
+}
+
+/** The same files chosen in the page's own chooser. */
+export async function choose(page: Page, files: readonly TestFile[]): Promise<void> {
+  const chosen = files.map(({ name, bytes }) => ({
+    name,
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.from(bytes),
+  }));
+  await page.getByLabel(/Other data/).setInputFiles(chosen);
+}

@@ -1,0 +1,48 @@
+/** What a visitor does on the page, and what is seen of it. */
+import { readFile } from 'node:fs/promises';
+import { createCanvas, loadImage } from '@napi-rs/canvas';
+import type { Locator, Page } from 'playwright/test';
+import { expect as baseExpect } from '../support/fixtures.ts';
+import { stepOf } from './site.ts';
+
+/** A software adapter on a busy machine takes its time. */
+export const expect = baseExpect.configure({ timeout: 60_000 });
+
+export const panel = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true });
+export const press = (page: Page, name: string): Promise<void> =>
+  page.getByRole('button', { name, exact: true }).click();
+
+/** Grey levels that a picture shows: few for an empty canvas. */
+export async function levelsOf(canvas: Locator): Promise<number> {
+  const image = await loadImage(await canvas.screenshot());
+  const context = createCanvas(image.width, image.height).getContext('2d');
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  const levels = new Set<number>();
+  for (let i = 0; i < data.length; i += 4) levels.add(data[i]!);
+  return levels.size;
+}
+
+export async function pause(page: Page): Promise<void> {
+  await press(page, 'Pause');
+  await page.getByRole('button', { name: 'Train', exact: true }).waitFor();
+}
+
+/** Nothing is in the way of the next command: neither training nor a step. */
+export async function idle(page: Page): Promise<void> {
+  await expect(page.getByRole('button', { name: 'Step', exact: true })).toBeEnabled();
+}
+
+export async function stepOnce(page: Page): Promise<void> {
+  const before = await stepOf(page);
+  await press(page, 'Step');
+  await expect.poll(() => stepOf(page)).toBe(before + 1);
+  await idle(page);
+}
+
+/** What a button makes the browser save. */
+export async function saved(page: Page, name: string): Promise<Buffer> {
+  const downloading = page.waitForEvent('download');
+  await press(page, name);
+  return readFile(await (await downloading).path());
+}
