@@ -7,6 +7,7 @@ import type { TextureCopy } from './texture.ts';
 /** A compute pipeline with what its WGSL says of itself: names, kinds and places of its bindings. */
 export interface Kernel {
   readonly label: string;
+  /** Compiled when it is first asked for: a page shows its first picture before it has compiled what training needs. */
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly bindings: readonly VariableInfo[];
@@ -17,7 +18,7 @@ export interface Kernel {
 /** One entry of a schedule, complete and immutable: encoding it creates nothing. */
 export interface Dispatch {
   readonly label: string;
-  readonly pipeline: GPUComputePipeline;
+  readonly kernel: Kernel;
   readonly bindGroup: GPUBindGroup;
   /** Number of workgroups, not of threads. */
   readonly workgroups: readonly [number, number, number];
@@ -26,7 +27,7 @@ export interface Dispatch {
 }
 
 /**
- * Compiles whole shader files, one after the other, into a pipeline; the entry point is `main`.
+ * Puts whole shader files, one after the other, into one module with a pipeline; the entry point is `main`.
  * The same files and constants give the same kernel.
  *
  * @param constants values of WGSL `override`s
@@ -45,14 +46,17 @@ export function createKernel(device: Device, files: readonly string[], constants
     label,
     entries: bindings.map(layoutEntry),
   });
-  const pipeline = device.handle.createComputePipeline({
-    label,
-    layout: device.handle.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-    compute: { module, entryPoint: 'main', constants },
-  });
+  let pipeline: GPUComputePipeline | undefined;
   const kernel: Kernel = {
     label,
-    pipeline,
+    get pipeline() {
+      pipeline ??= device.handle.createComputePipeline({
+        label,
+        layout: device.handle.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'main', constants },
+      });
+      return pipeline;
+    },
     layout,
     bindings,
     compilationErrors: async () => {
@@ -133,7 +137,7 @@ export function createDispatch(
   if (names.size > 0)
     throw new Error(`${label}: the kernel ${kernel.label} has no binding "${[...names].join('", "')}"`);
   const bindGroup = device.handle.createBindGroup({ label, layout: kernel.layout, entries });
-  return { label, pipeline: kernel.pipeline, bindGroup, workgroups, writes };
+  return { label, kernel, bindGroup, workgroups, writes };
 }
 
 /** A uniform buffer that holds `params`, laid out as the WGSL struct is. Written once, here. */

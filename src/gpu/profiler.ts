@@ -91,9 +91,9 @@ export async function profileSchedule(device: Device, schedule: Schedule, replay
       }
       done += count;
     }
-    return dispatches.map(({ label, pipeline, workgroups }, index) => {
+    return dispatches.map(({ label, kernel, workgroups }, index) => {
       const ms = nanoseconds[index]! / NANOSECONDS_PER_MS / replays;
-      return { label, kernel: pipeline.label, workgroups, ms };
+      return { label, kernel: kernel.label, workgroups, ms };
     });
   } catch (error) {
     throw await device.reasonOf(error);

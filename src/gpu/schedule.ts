@@ -9,7 +9,7 @@ export type Command = Dispatch | TextureCopy;
 export type Schedule = readonly Command[];
 
 export function isDispatch(command: Command): command is Dispatch {
-  return 'pipeline' in command;
+  return 'kernel' in command;
 }
 
 /** The schedule's dispatches, in order. */
@@ -50,8 +50,8 @@ export function encodeSchedule(encoder: GPUCommandEncoder, schedule: Schedule, t
   pass?.end();
 }
 
-export function encodeDispatch(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }: Dispatch): void {
-  pass.setPipeline(pipeline);
+export function encodeDispatch(pass: GPUComputePassEncoder, { kernel, bindGroup, workgroups }: Dispatch): void {
+  pass.setPipeline(kernel.pipeline);
   pass.setBindGroup(0, bindGroup);
   pass.dispatchWorkgroups(...workgroups);
 }

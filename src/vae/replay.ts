@@ -94,7 +94,9 @@ export class Replay {
       const inFlight = this.#msPerStep === 0 ? 1 : 2;
       while (going && submitted < steps && flights.length < inFlight) {
         const length = Math.min(this.#chunkLength(budgetMs), steps - submitted);
-        flights.push(this.#submit(firstStep + submitted, length));
+        const submit = () => this.#submit(firstStep + submitted, length);
+        // The first submission compiles: whatever is wrong with a pipeline is an error here.
+        flights.push(this.#compiled ? submit() : await this.device.checked('compile the kernels', submit));
         submitted += length;
       }
       const flight = flights[0]!;

@@ -145,7 +145,7 @@ export class Vae {
 
   #identify(): SnapshotIdentity {
     const { name, backend } = this.#device.info;
-    const kernels = [...new Set(dispatchesOf(this.#on.plan.schedule).map(({ pipeline }) => pipeline.label))].sort();
+    const kernels = [...new Set(dispatchesOf(this.#on.plan.schedule).map(({ kernel }) => kernel.label))].sort();
     const variants = resolveVariants(this.#device, this.#variants, denseProblems(this.table, this.config.batch));
     return { config: this.config, data: this.#identity, adapter: { name, backend }, kernels, variants };
   }

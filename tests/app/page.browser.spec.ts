@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { loadImage } from '@napi-rs/canvas';
-import { expect, idle, levelsOf, panel, pause, press, stepOnce } from './page.ts';
+import { levelsOf } from '../support/pixels.ts';
+import { expect, idle, panel, pause, press, stepOnce } from './page.ts';
 import { lossOf, openSite, stepOf, test } from './site.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -1,6 +1,5 @@
 /** What a visitor does on the page, and what is seen of it. */
 import { readFile } from 'node:fs/promises';
-import { createCanvas, loadImage } from '@napi-rs/canvas';
 import type { Locator, Page } from 'playwright/test';
 import { expect as baseExpect } from '../support/fixtures.ts';
 import { stepOf } from './site.ts';
@@ -11,17 +10,6 @@ export const expect = baseExpect.configure({ timeout: 60_000 });
 export const panel = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true });
 export const press = (page: Page, name: string): Promise<void> =>
   page.getByRole('button', { name, exact: true }).click();
-
-/** Grey levels that a picture shows: few for an empty canvas. */
-export async function levelsOf(canvas: Locator): Promise<number> {
-  const image = await loadImage(await canvas.screenshot());
-  const context = createCanvas(image.width, image.height).getContext('2d');
-  context.drawImage(image, 0, 0);
-  const { data } = context.getImageData(0, 0, image.width, image.height);
-  const levels = new Set<number>();
-  for (let i = 0; i < data.length; i += 4) levels.add(data[i]!);
-  return levels.size;
-}
 
 export async function pause(page: Page): Promise<void> {
   await press(page, 'Pause');
