@@ -57,8 +57,10 @@ export interface DeviceHost {
   dispose(): void;
 }
 
-/** How long a loss may take to be announced after the first thing that it broke; on a busy computer more than 100 ms. */
-const LOSS_GRACE_MS = 1000;
+/** How long a loss may take to be announced after the first thing that it broke. */
+const LOSS_GRACE_MS = 100;
+/** The same after a mapping was aborted, which says that a loss is coming: a browser's GPU process may first end compiling. */
+const ABORT_GRACE_MS = 10_000;
 
 const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
 
@@ -147,7 +149,8 @@ export class Device {
     if (error instanceof DeviceLostError) return error;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const grace = new Promise((resolve) => {
-      timer = setTimeout(resolve, LOSS_GRACE_MS);
+      const aborted = (error as Error).name === 'AbortError';
+      timer = setTimeout(resolve, aborted ? ABORT_GRACE_MS : LOSS_GRACE_MS);
     });
     await Promise.race([this.handle.lost, grace]);
     clearTimeout(timer);

@@ -38,6 +38,8 @@ test('single steps end like one training: same metrics, and the epoch is evaluat
   await openSite(page, siteUrl, '#hidden=8&batch=16&epochs=1');
   await choose(page, smallSet());
   await expect(page.getByRole('status')).toHaveText('epoch 0/1 · step 0/3 · ready');
+  // The look at the untrained model is complete.
+  await expect(panel(page, 'Latent space')).toContainText('6 test images');
   const metrics = async (): Promise<string> => (await saved(page, 'Download metrics')).toString();
   await stepOnce(page);
   await stepOnce(page);
