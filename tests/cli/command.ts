@@ -42,7 +42,7 @@ export function start(
   // Kernels that are chosen by a clock could differ from run to run on a busy machine.
   const isChosen = args[0] !== 'train' || args.includes('--variant') || args.includes('--resume');
   const variant = isChosen ? [] : ['--variant', 'default'];
-  return spawn(process.execPath, [...nodeOptions, PROGRAM, ...args, ...variant], {
+  return spawn(process.execPath, [...nodeOptions, PROGRAM, ...args.slice(0, 1), ...variant, ...args.slice(1)], {
     cwd,
     ...options,
     env: { ...env, ...options.env },
