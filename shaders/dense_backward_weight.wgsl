@@ -4,7 +4,7 @@
 @group(0) @binding(4) var<storage, read_write> dbias: array<f32>;
 
 fn weight_problem(row_tile: u32, part: u32) -> Problem {
-  return Problem(params.OC, params.C, params.B, 1u, params.OC, params.C, 1u, row_tile, part);
+  return Problem(params.OC, params.C, params.B, 1u, params.OC, params.C, 1u, false, false, row_tile, part);
 }
 
 fn store_dweight(at: u32, sums: vec4f, inside: vec4<bool>) {

@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(2) var<uniform> params: Params;
 
 fn problem(row_tile: u32) -> Problem {
-  return Problem(params.B, params.OC, params.C, params.C, 1u, 1u, params.C, row_tile, 0u);
+  return Problem(params.B, params.OC, params.C, params.C, 1u, 1u, params.C, true, true, row_tile, 0u);
 }
 
 fn load_b(part: u32, index: u32) -> Element {

@@ -20,6 +20,9 @@ struct Problem {
   a_k: u32,
   b_k: u32,
   b_column: u32,
+  // Whether k is the contiguous dimension. A literal wherever it can be: else the loop gets a branch with loads on both sides.
+  a_along_k: bool,
+  b_along_k: bool,
   row_tile: u32,  // within this product
   part: u32,      // which product, where a dispatch makes two
 }

@@ -25,17 +25,17 @@ struct Blocks {
 
 // Rows row .. row + 3 of A.
 fn a_blocks(p: Problem, row: u32) -> Blocks {
-  return blocks(row, p.M, p.a_row, p.K, p.a_k);
+  return blocks(row, p.M, p.a_row, p.K, p.a_k, p.a_along_k);
 }
 
 // Columns column .. column + 3 of B.
 fn b_blocks(p: Problem, column: u32) -> Blocks {
-  return blocks(column, p.N, p.b_column, p.K, p.b_k);
+  return blocks(column, p.N, p.b_column, p.K, p.b_k, p.b_along_k);
 }
 
-fn blocks(position: u32, size: u32, stride: u32, K: u32, k_stride: u32) -> Blocks {
+fn blocks(position: u32, size: u32, stride: u32, K: u32, k_stride: u32, along_k: bool) -> Blocks {
   let numbers = vec4u(0u, 1u, 2u, 3u);
-  if (k_stride == 1u) {
+  if (along_k) {
     let first = min(position + numbers, vec4u(size - 1u)) * (stride / 4u);
     return Blocks(first, 1u, first + (K - 1u) / 4u);
   }
@@ -48,7 +48,7 @@ fn blocks(position: u32, size: u32, stride: u32, K: u32, k_stride: u32) -> Block
 fn load_a_block(p: Problem, a: Blocks, k: u32) -> mat4x4f {
   let index = min(a.first + k / 4u * a.step, a.last);
   let values = mat4x4f(read_a(index.x), read_a(index.y), read_a(index.z), read_a(index.w));
-  if (p.a_k == 1u) {
+  if (p.a_along_k) {
     return values;
   }
   return inside_k(transpose(values), k, p.K);
@@ -58,7 +58,7 @@ fn load_a_block(p: Problem, a: Blocks, k: u32) -> mat4x4f {
 fn load_b_block(p: Problem, b: Blocks, k: u32) -> mat4x4f {
   let index = min(b.first + k / 4u * b.step, b.last);
   let values = mat4x4f(load_b(p.part, index.x), load_b(p.part, index.y), load_b(p.part, index.z), load_b(p.part, index.w));
-  if (p.b_k == 1u) {
+  if (p.b_along_k) {
     return transpose(values);
   }
   return values;

@@ -41,7 +41,7 @@ export class KernelsPanel {
       element(
         'p',
         { class: 'hint' },
-        'Measuring pauses training and trains a few steps with a timestamp around every dispatch. The check compares every kernel with the same formula in float64; it takes a minute or two on a software adapter, and can be stopped.',
+        'Measuring pauses training and takes a few steps with a timestamp around every dispatch, then puts the model back. The check compares every kernel with the same formula in float64; it takes a minute or two on a software adapter, and can be stopped.',
       ),
       this.#profile,
       this.#checkText,

@@ -17,6 +17,8 @@ import type { View } from './views.ts';
 const MOST_POINTS = 10_000;
 /** Points that a software adapter keeps up to date while training; all of them after epochs. */
 const SLOW_POINTS = 1_000;
+/** How far into the next epoch, in epochs, a look still shows the one before. */
+const LATEST = 0.1;
 /** Images encoded at once: few where that takes long, so that the queue stays short. */
 const PIECE = { software: 500, hardware: 2500 };
 /** Cells of the decoded plane, per side. */
@@ -209,8 +211,9 @@ export class LatentPlane implements View {
     if (!bound || !this.#roundDone || this.#scrubber.showsPast) return;
     const all = await download(bound.model.device, bound.encoder.heads);
     const done = vae.history.at(-1);
-    const atEpoch = vae.step === 0 ? 0 : done && vae.step - done.step < vae.config.batch ? done.epoch : undefined;
-    if (full && atEpoch !== undefined) {
+    const late = done ? ((vae.step - done.step) * vae.config.batch) / data.train.count : Number.POSITIVE_INFINITY;
+    const atEpoch = vae.step === 0 ? 0 : late <= LATEST ? done!.epoch : undefined;
+    if (full && atEpoch !== undefined && !this.#scrubber.has(atEpoch)) {
       const pixels = await download(bound.model.device, bound.decoder.pixels);
       const levels = Uint8Array.from(pixels, (value) => Math.round(255 * value));
       this.#scrubber.add({ epoch: atEpoch, step: vae.step, heads: all, levels, sheetFrame: this.#sheetFrame });

@@ -53,6 +53,10 @@ export class Scrubber {
     this.#refresh(false);
   }
 
+  has(epoch: number): boolean {
+    return this.#frames.some((frame) => frame.epoch === epoch);
+  }
+
   add(frame: PastEpoch): void {
     const past = this.showsPast;
     this.#frames = [...this.#frames.filter(({ epoch }) => epoch < frame.epoch), frame];

@@ -1,6 +1,13 @@
 import type { Command } from '../gpu/schedule.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
-import { chosenVariant, gemmCommands, gemmTiling, isBackwardSplit, type VariantChoice } from './gemm.ts';
+import {
+  chosenVariant,
+  gemmCommands,
+  gemmTiling,
+  isBackwardSplit,
+  isSubgroupVariant,
+  type VariantChoice,
+} from './gemm.ts';
 import { expectShape } from './shape.ts';
 
 // B rows of the batch, C columns of the input, OC columns of the output. Weights are (OC, C), as in torch.nn.Linear.
@@ -195,5 +202,8 @@ export function denseBackward(
     params: { ...sizes, weight_tiles: tiles.weight, relu: Number(relu) },
   };
   const rowTiles = tiles.weight + tiles.input;
-  return gemmCommands(pool, label, variant, operation, bindings, { quads, rowTiles, columns: sizes.C });
+  // Only small layers get this with a subgroup variant, and for those it is not worth the many seconds that LLVM needs for
+  // the kernel of both that reads vec4s.
+  const readsQuads = quads && !isSubgroupVariant(variant);
+  return gemmCommands(pool, label, variant, operation, bindings, { quads: readsQuads, rowTiles, columns: sizes.C });
 }

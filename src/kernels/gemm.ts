@@ -48,6 +48,10 @@ export function problemKey({ operation, B, C, OC }: DenseProblem): string {
   return `${operation} ${B}x${C}x${OC}`;
 }
 
+export function isSubgroupVariant(variant: GemmVariant): variant is 'subgroup' | 'subgroup_texture' {
+  return variant === 'subgroup' || variant === 'subgroup_texture';
+}
+
 /** The variants that the device can run. */
 export function supportedVariants(device: Device): GemmVariant[] {
   const { min, max } = device.subgroupSizes;
@@ -101,8 +105,7 @@ export function isBackwardSplit(
 
 /** How a variant cuts C up: threads of a workgroup, rows and columns of its tile. */
 export function gemmTiling(device: Device, variant: GemmVariant): { threads: number; rows: number; columns: number } {
-  if (variant === 'subgroup' || variant === 'subgroup_texture')
-    return { threads: device.subgroupSizes.min, rows: 32, columns: 32 };
+  if (isSubgroupVariant(variant)) return { threads: device.subgroupSizes.min, rows: 32, columns: 32 };
   return { threads: 64, ...TILES[variant] };
 }
 
@@ -128,8 +131,7 @@ export function gemmCommands(
   { quads, rowTiles, columns }: { quads: boolean; rowTiles: number; columns: number },
 ): Command[] {
   const { device } = pool;
-  const isSubgroup = variant === 'subgroup' || variant === 'subgroup_texture';
-  const core = isSubgroup
+  const core = isSubgroupVariant(variant)
     ? [`subgroup_${device.subgroupSizes.min}.wgsl`, 'gemm_subgroup.wgsl']
     : [`${variant}.wgsl`, 'gemm_tile.wgsl'];
   const workgroups = [rowTiles, Math.ceil(columns / gemmTiling(device, variant).columns), 1] as const;

@@ -2,8 +2,8 @@ import type { DataSet, ImageSet } from '../data/dataset.ts';
 import { type Device, DeviceLostError } from '../gpu/device.ts';
 import { type DispatchTime, profileSchedule } from '../gpu/profiler.ts';
 import { dispatchesOf } from '../gpu/schedule.ts';
-import { download, downloadU32, type Tensor } from '../gpu/tensor.ts';
-import { OVERFLOWED, type StepState, unpackState } from '../kernels/finish-step.ts';
+import { download, type Tensor } from '../gpu/tensor.ts';
+import { OVERFLOWED, type StepState } from '../kernels/finish-step.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
 import { parseConfig, type VaeConfig } from './config.ts';
 import { buildModel, type DeviceModel, loadSnapshot } from './device-model.ts';
@@ -324,17 +324,15 @@ export class Vae {
   }
 
   /**
-   * GPU time of every dispatch of a training step, mean over `steps` of them. They train the model as others do, and so
-   * does one more that comes first.
+   * GPU time of every dispatch of a training step, mean over `steps` of them. Then the model is put back to where it was.
    * @throws GpuError if the device has no timestamp-query
    * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError as `train` does
    */
   async profile(steps: number): Promise<DispatchTime[]> {
     return this.#during(async () => {
+      const before = await this.#capture();
       const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
-      const state = unpackState(await downloadU32(this.#device, this.#on.plan.state));
-      this.#step = state.step;
-      if (state.halted) throw await this.#whyHalted(state);
+      loadSnapshot(this.#on, before, this.#data.train.count);
       return times;
     });
   }

@@ -71,7 +71,7 @@ test('a measured step creates and writes nothing', async ({ device }) => {
   expect(device.allocatedBytes).toBe(before);
 });
 
-test('profiled steps train as others do', async ({ device }) => {
+test('profiling leaves the model as it was', async ({ device }) => {
   const before = device.allocatedBytes;
   const config = { hidden: [8], batch: 16 };
   const [profiled, plain] = [await Vae.create(device, data, config), await Vae.create(device, data, config)];
@@ -81,9 +81,9 @@ test('profiled steps train as others do', async ({ device }) => {
     expect(times.map(({ label }) => label)).toContain('adam');
     for (const { label, ms } of times) expect(ms, label).toBeGreaterThanOrEqual(0);
     expect(times.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(0);
-    expect(profiled.step).toBe(21);
+    expect(profiled.step).toBe(0);
     await profiled.advance(2);
-    await plain.advance(23);
+    await plain.advance(2);
     expect(await profiled.parameters()).toEqual(await plain.parameters());
   } finally {
     profiled.dispose();
