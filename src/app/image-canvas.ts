@@ -3,6 +3,14 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { element } from './dom.ts';
 import { onThemeChange, theme } from './theme.ts';
 
+/** Widest canvas, in its pixels; where the CPU draws, no wider than it is shown. */
+const WIDEST = 1400;
+const WIDEST_SOFTWARE = 560;
+/** Of a canvas's pixels, for each pixel of an image. */
+const LARGEST_SCALE = 6;
+/** Between images, in pixels of an image. */
+const GAP = 0.7;
+
 /** Images on a canvas of their own: one tensor after the other from top to bottom, or side by side. */
 export class ImageCanvas {
   readonly canvas: HTMLCanvasElement;
@@ -11,6 +19,7 @@ export class ImageCanvas {
   #painter: Painter | undefined;
   #context: GPUCanvasContext | undefined;
   #sheets: Sheet[] = [];
+  #gap = 0;
 
   /**
    * @param label what a screen reader says of it
@@ -22,15 +31,16 @@ export class ImageCanvas {
     this.canvas = element('canvas', { role: 'img', 'aria-label': label, class: 'images' });
     this.#columns = columns;
     this.#beside = beside > 1;
-    this.#size(columns * beside, rows, 28, 28);
+    this.#size(columns * beside, rows, { columns: 28, rows: 28 }, WIDEST);
     onThemeChange(() => this.draw());
   }
 
   /** The canvas has its size before there is a model: nothing moves when there is one. */
-  #size(columns: number, rows: number, imageColumns: number, imageRows: number): void {
-    const scale = Math.max(1, Math.min(6, Math.floor(1400 / (columns * imageColumns))));
-    this.canvas.width = columns * imageColumns * scale;
-    this.canvas.height = rows * imageRows * scale;
+  #size(columns: number, rows: number, image: { columns: number; rows: number }, widest: number): void {
+    const scale = Math.max(1, Math.min(LARGEST_SCALE, Math.floor(widest / (columns * image.columns))));
+    this.#gap = GAP * scale;
+    this.canvas.width = columns * image.columns * scale;
+    this.canvas.height = rows * image.rows * scale;
     // Through the object model, which a Content-Security-Policy allows.
     this.canvas.style.aspectRatio = `${this.canvas.width} / ${this.canvas.height}`;
   }
@@ -42,7 +52,8 @@ export class ImageCanvas {
     const rowsOf = (tensor: Tensor) => Math.ceil(tensor.shape[0]! / columns);
     const rows = tensors.map(rowsOf);
     const total = this.#beside ? Math.max(...rows) : rows.reduce((sum, each) => sum + each, 0);
-    this.#size(columns * (this.#beside ? tensors.length : 1), total, image.columns, image.rows);
+    const widest = painter.device.info.software ? WIDEST_SOFTWARE * devicePixelRatio : WIDEST;
+    this.#size(columns * (this.#beside ? tensors.length : 1), total, image, widest);
     this.#sheets = tensors.map((tensor) =>
       painter.sheet(tensor, {
         columns,
@@ -70,7 +81,7 @@ export class ImageCanvas {
     for (const sheet of this.#sheets) {
       const width = this.canvas.width / (this.#beside ? this.#sheets.length : 1);
       const height = this.#beside ? this.canvas.height : (this.canvas.height * sheet.rows) / total;
-      this.#painter.placeSheet(sheet, this.canvas, { x, y, width, height, gap: 4, paper, ink });
+      this.#painter.placeSheet(sheet, this.canvas, { x, y, width, height, gap: this.#gap, paper, ink });
       if (this.#beside) x += width;
       else y += height;
     }

@@ -225,21 +225,21 @@ export class LatentPlane implements View {
     const [seen, count] = [this.#pointsOf(full), bound.labels.length].map((each) => each.toLocaleString('en-US'));
     const points = seen === count ? seen : `${seen} of ${count}`;
     this.#caption.textContent = `${points} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
-    this.draw();
+    this.#drawOver();
   }
 
   /** Shows where a drawn digit's q(z|x) lies. */
   showEllipse(mu: Float32Array, logvar: Float32Array): void {
     this.#drawn = { mu, logvar };
-    this.draw();
+    this.#drawOver();
   }
 
+  /** Everything: the decoded plane, the points, and what lies on top. */
   draw(): void {
     const bound = this.#bound;
     const side = this.#canvas.width;
     if (!bound || side === 0 || bound.model.device.lost) return;
     const { painter, sheet, points, context, model } = bound;
-    const ratio = side / Math.max(1, this.#over.clientWidth);
     const colors = theme();
     const corner = toPixels(this.#frame, side, {
       x: this.#sheetFrame.x - this.#sheetFrame.half,
@@ -254,7 +254,7 @@ export class LatentPlane implements View {
     painter.placePoints(points, this.#canvas, {
       scale: [unit, -unit],
       offset: [origin.x, origin.y],
-      radius: 1.9 * ratio,
+      radius: 1.9 * this.#pixelRatio,
       alpha: 0.75,
       axes: this.#dimensions.axes,
       latent: model.latent,
@@ -265,18 +265,26 @@ export class LatentPlane implements View {
       ...(this.#withManifold ? [{ drawing: sheet }] : []),
       ...(this.#shown > 0 ? [{ drawing: points, count: this.#shown }] : []),
     ]);
-    this.#drawOver(side, ratio);
+    this.#drawOver();
   }
 
-  #drawOver(side: number, ratio: number): void {
+  /** Pixels of the canvas per CSS pixel. */
+  get #pixelRatio(): number {
+    return this.#canvas.width / Math.max(1, this.#over.clientWidth);
+  }
+
+  /** What lies on top and costs little: axes, medians, the cursor and what was chosen. */
+  #drawOver(): void {
+    const side = this.#canvas.width;
+    if (!this.#bound || side === 0) return;
     const context = this.#over.getContext('2d')!;
     const { axes } = this.#dimensions;
     const medians = this.#mediansOn(axes).filter(({ label }) => !this.#legend.isHidden(label));
-    const second = this.#bound!.model.latent === 1 ? 'class' : `z${subscript(axes[1])}`;
+    const second = this.#bound.model.latent === 1 ? 'class' : `z${subscript(axes[1])}`;
     drawOverlay(context, {
       frame: this.#frame,
       side,
-      ratio,
+      ratio: this.#pixelRatio,
       axes: [`z${subscript(axes[0])}`, second],
       medians: medians.length <= 26 ? medians : [],
       cursor: this.#pointOf(this.#dimensions.z),
@@ -330,14 +338,14 @@ export class LatentPlane implements View {
 
   #moveTo(point: Point): void {
     this.#dimensions.setZ(this.#latentAt(point));
-    this.draw();
+    this.#drawOver();
     this.onMove(this.#dimensions.z);
   }
 
   #pick(point: Point): void {
     const z = this.#latentAt(point);
     this.#ends = this.#ends.length === 1 ? [this.#ends[0]!, z] : [z];
-    this.draw();
+    this.#drawOver();
     const [from, to] = this.#ends;
     if (from && to) this.onEnds(from, to);
   }

@@ -31,18 +31,18 @@ export class Status {
   }
 
   follow(session: Session): void {
+    const tell = () => this.say(describe(session), session.vae.step / session.vae.steps);
     session.listen((event) => {
-      this.move(session.vae.step / session.vae.steps);
       if (event === 'snapshot') return;
-      if (event === 'progress' && session.training) this.#later(session);
-      else this.say(describe(session));
+      if (event === 'progress' && session.training) this.#later(tell);
+      else tell();
     });
-    this.say(describe(session), session.vae.step / session.vae.steps);
+    tell();
   }
 
-  #later(session: Session): void {
+  #later(tell: () => void): void {
     const wait = this.#lastAt + EVERY_MS - performance.now();
-    this.#timer ??= setTimeout(() => this.say(describe(session)), Math.max(0, wait));
+    this.#timer ??= setTimeout(tell, Math.max(0, wait));
   }
 }
 

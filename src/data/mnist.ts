@@ -1,7 +1,7 @@
 /** MNIST's four files: how they are named, and how they become a data set. Where the bytes come from is the host's part. */
 import { type DataSet, imageSet, makeDataSet } from './dataset.ts';
 
-const PARTS = [
+export const PARTS = [
   'train-images-idx3-ubyte',
   'train-labels-idx1-ubyte',
   't10k-images-idx3-ubyte',

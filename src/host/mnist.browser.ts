@@ -1,6 +1,6 @@
 /** MNIST in a browser: fetched from a web server, or from files that the visitor gives; plain or gzipped. */
 import { DataError, type DataSet } from '../data/dataset.ts';
-import { candidateNames, MAX_FILE_BYTES, type MnistPart, type NamedBytes, readMnist } from '../data/mnist.ts';
+import { candidateNames, MAX_FILE_BYTES, type MnistPart, type NamedBytes, PARTS, readMnist } from '../data/mnist.ts';
 
 const DEFAULT_BASE = './mnist';
 
@@ -89,9 +89,10 @@ async function fetchPart(base: string, part: MnistPart, progress: Arrival): Prom
   throw new DataError(`load data: expected one of ${names} at ${base}, found none: put MNIST's four files there`);
 }
 
-/** How much of what was announced has arrived. */
+/** How much of all files has arrived; known when every file's size is. */
 class Arrival {
   #onProgress: (part: number) => void;
+  #filesToCome: number = PARTS.length;
   #totalBytes = 0;
   #gotBytes = 0;
 
@@ -100,13 +101,15 @@ class Arrival {
   }
 
   expect(bytes: number): void {
+    this.#filesToCome--;
     this.#totalBytes += bytes;
   }
 
   got(bytes: number): void {
     this.#gotBytes += bytes;
     // A server that packs on the way announces less than arrives, or nothing.
-    if (this.#totalBytes > 0) this.#onProgress(Math.min(1, this.#gotBytes / this.#totalBytes));
+    if (this.#filesToCome === 0 && this.#totalBytes > 0)
+      this.#onProgress(Math.min(1, this.#gotBytes / this.#totalBytes));
   }
 }
 
