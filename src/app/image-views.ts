@@ -10,7 +10,7 @@ import { theme } from './theme.ts';
 import type { View } from './views.ts';
 
 const RECONSTRUCTED = 10;
-const SAMPLES = { columns: 6, rows: 5 };
+const SAMPLES = { columns: 10, rows: 3 };
 
 /** A panel that shows one canvas of images. */
 abstract class ImageView implements View {

@@ -96,8 +96,8 @@ async function start(): Promise<void> {
   plane.onEnds = (from, to) => point.interpolate(from, to);
   digit.onEncoded = (mu, logvar) => plane.showEllipse(mu, logvar);
   const columns = [
-    [controls.root, samples.root],
-    [plane.root],
+    [controls.root],
+    [plane.root, samples.root],
     [reconstructions.root, chart.root, point.root, digit.root],
   ];
   main.append(

@@ -50,9 +50,10 @@ export class Status {
 export function describe(session: Session): string {
   const { vae, progress, recovery } = session;
   const parts: string[] = [];
-  const done = vae.history.at(-1)?.epoch ?? 0;
-  parts.push(`epoch ${progress?.epoch ?? done}/${vae.config.epochs}`, `step ${vae.step}/${vae.steps}`);
-  const loss = progress?.train.loss ?? vae.history.at(-1)?.train.loss;
+  const done = vae.history.at(-1);
+  const begun = (done?.epoch ?? 0) + Number(vae.step > (done?.step ?? 0));
+  parts.push(`epoch ${progress?.epoch ?? begun}/${vae.config.epochs}`, `step ${vae.step}/${vae.steps}`);
+  const loss = progress?.train.loss ?? done?.train.loss;
   if (loss !== undefined) parts.push(`−ELBO ${loss.toFixed(1)}`);
   if (session.training && progress) {
     const { stepsPerSecond, secondsLeft } = progress;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { loadImage } from '@napi-rs/canvas';
 import { levelsOf } from '../support/pixels.ts';
-import { expect, idle, panel, pause, press, stepOnce } from './page.ts';
+import { expect, idle, panel, pause, press, stepOnce, watchDevices } from './page.ts';
 import { lossOf, openSite, stepOf, test } from './site.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -112,20 +112,11 @@ test('settings apply on reset, and bad ones are refused', async ({ page, siteUrl
 });
 
 test('a lost device comes back and training goes on', async ({ page, siteUrl, errors }) => {
-  await page.addInitScript(() => {
-    const devices: GPUDevice[] = [];
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function (descriptor) {
-      const device = await requestDevice.call(this, descriptor);
-      devices.push(device);
-      return device;
-    };
-    Object.assign(window, { loseDevice: () => devices.at(-1)?.destroy() });
-  });
+  const devices = await watchDevices(page);
   await openSite(page, siteUrl);
   await press(page, 'Train');
   await expect.poll(() => stepOf(page)).toBeGreaterThan(20);
-  await page.evaluate(() => (window as unknown as { loseDevice(): void }).loseDevice());
+  await devices.lose();
   await expect(page.getByRole('status')).toContainText('GPU device lost and rebuilt');
   await expect.poll(() => stepOf(page)).toBeGreaterThan(30);
   await pause(page);
@@ -136,7 +127,7 @@ test('a lost device comes back and training goes on', async ({ page, siteUrl, er
 
   // While nothing is computed, too.
   const step = await stepOf(page);
-  await page.evaluate(() => (window as unknown as { loseDevice(): void }).loseDevice());
+  await devices.lose();
   await expect(page.getByRole('status')).toContainText(`went on from step ${step}`);
   await idle(page);
   await stepOnce(page);

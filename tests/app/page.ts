@@ -34,3 +34,25 @@ export async function saved(page: Page, name: string): Promise<Buffer> {
   await press(page, name);
   return readFile(await (await downloading).path());
 }
+
+/** Keeps the devices that the page will open, so that a test can lose them. */
+export async function watchDevices(
+  page: Page,
+): Promise<{ opened(): Promise<number>; lose(index?: number): Promise<void> }> {
+  await page.addInitScript(() => {
+    const devices: GPUDevice[] = [];
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (descriptor) {
+      const device = await requestDevice.call(this, descriptor);
+      devices.push(device);
+      return device;
+    };
+    Object.assign(window, { devices });
+  });
+  return {
+    opened: () => page.evaluate(() => (window as unknown as { devices: GPUDevice[] }).devices.length),
+    /** By default the one that was opened last. */
+    lose: (index = -1) =>
+      page.evaluate((at) => (window as unknown as { devices: GPUDevice[] }).devices.at(at)!.destroy(), index),
+  };
+}

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright/test';
-import { expect, idle, panel, press, stepOnce } from './page.ts';
+import { expect, idle, panel, press, stepOnce, watchDevices } from './page.ts';
 import { openSite, stepOf, test } from './site.ts';
 
 /** No buffer may be larger than this, whatever the adapter can do. */
@@ -101,34 +101,19 @@ test('a device that is lost in a check, in a measurement or in a reset is told, 
   siteUrl,
   errors,
 }) => {
-  await page.addInitScript(() => {
-    const devices: GPUDevice[] = [];
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function (descriptor) {
-      const device = await requestDevice.call(this, descriptor);
-      devices.push(device);
-      return device;
-    };
-    const methods = GPUDevice.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
-    Object.assign(window, {
-      loseDevice: (index: number) => devices.at(index)?.destroy(),
-      /** Loses the device that a method is called on next. */
-      loseAt: (name: string) => {
-        const original = methods[name]!;
-        methods[name] = function (this: GPUDevice, ...args: unknown[]) {
-          methods[name] = original;
-          const result = original.apply(this, args);
-          this.destroy();
-          return result;
-        };
-      },
-    });
-  });
-  const call = (name: 'loseDevice' | 'loseAt', argument: number | string) =>
-    page.evaluate(
-      ([method, value]) => (window as unknown as Record<string, (value: unknown) => void>)[method!]!(value),
-      [name, argument] as const,
-    );
+  const devices = await watchDevices(page);
+  /** Loses the device that a method is called on next. */
+  const loseAt = (name: string) =>
+    page.evaluate((method) => {
+      const methods = GPUDevice.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
+      const original = methods[method]!;
+      methods[method] = function (this: GPUDevice, ...args: unknown[]) {
+        methods[method] = original;
+        const result = original.apply(this, args);
+        this.destroy();
+        return result;
+      };
+    }, name);
   const status = page.getByRole('status');
   const kernels = panel(page, 'Kernels');
   await openSite(page, siteUrl, '#hidden=8');
@@ -137,7 +122,7 @@ test('a device that is lost in a check, in a measurement or in a reset is told, 
   // The check's own device: the model's is another one, and stays.
   await press(page, 'Check this GPU');
   await expect(kernels).toContainText('Check 11 of');
-  await call('loseDevice', -1);
+  await devices.lose();
   await expect(kernels).toContainText(/The GPU device was lost after \d\d of \d{3} checks\. None failed on /);
   await expect(kernels.getByRole('button', { name: 'Export the check as JSON' })).toBeVisible();
   await expect(status).not.toContainText('rebuilt');
@@ -146,13 +131,13 @@ test('a device that is lost in a check, in a measurement or in a reset is told, 
   // The model's device: the check goes on with its own.
   await press(page, 'Check this GPU');
   await expect(kernels).toContainText('Check 11 of');
-  await call('loseDevice', 0);
+  await devices.lose(0);
   await expect(status).toContainText('GPU device lost and rebuilt, went on from step 2');
   await press(page, 'Stop the check');
   await expect(kernels).toContainText('Stopped after');
   await stepOnce(page);
 
-  await call('loseAt', 'createQuerySet');
+  await loseAt('createQuerySet');
   await press(page, 'Measure kernels');
   await expect(status).toContainText('went on from step 3');
   await expect(kernels.getByRole('row', { name: /^adam / })).toBeVisible();
@@ -160,7 +145,7 @@ test('a device that is lost in a check, in a measurement or in a reset is told, 
   await stepOnce(page);
 
   // Found out during the reset, the old model goes on; after it, the new one.
-  await call('loseAt', 'pushErrorScope');
+  await loseAt('pushErrorScope');
   await press(page, 'Reset');
   await expect(status).toContainText(/went on from step (0|4)/);
   await idle(page);

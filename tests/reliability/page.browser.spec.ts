@@ -1,12 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { readCheckpoint, writeCheckpoint } from '../../src/vae/checkpoint.ts';
 import { drop } from '../app/files.ts';
+import { expect, watchDevices } from '../app/page.ts';
 import { openSite, stepOf, test } from '../app/site.ts';
-import { expect as baseExpect } from '../support/fixtures.ts';
 import { recordFault } from './faults.ts';
-
-/** A software adapter on a busy machine takes its time. */
-const expect = baseExpect.configure({ timeout: 60_000 });
 
 test('the policy: only own files, nothing inline, no other host; and the browser holds it', async ({
   page,
@@ -127,26 +124,16 @@ test('names and texts in dropped files are shown as text, never as HTML', async 
 });
 
 test('the fourth loss within a minute is told, and the session is there after a reload', async ({ page, siteUrl }) => {
-  await page.addInitScript(() => {
-    const devices: GPUDevice[] = [];
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function (descriptor) {
-      const device = await requestDevice.call(this, descriptor);
-      devices.push(device);
-      return device;
-    };
-    Object.assign(window, { devices });
-  });
+  const devices = await watchDevices(page);
   await openSite(page, siteUrl, '#hidden=16&batch=2048&epochs=1000');
-  const devices = () => page.evaluate(() => (window as unknown as { devices: GPUDevice[] }).devices.length);
-  const opened = await devices();
+  const opened = await devices.opened();
   await page.getByRole('button', { name: 'Train', exact: true }).click();
   // An epoch is 29.3 steps: the browser keeps what was learned by then.
   await expect.poll(() => stepOf(page)).toBeGreaterThan(32);
   for (let loss = 1; loss <= 4; loss++) {
-    await page.evaluate(() => (window as unknown as { devices: GPUDevice[] }).devices.at(-1)!.destroy());
+    await devices.lose();
     if (loss === 4) break;
-    await expect.poll(devices).toBeGreaterThanOrEqual(opened + loss);
+    await expect.poll(() => devices.opened()).toBeGreaterThanOrEqual(opened + loss);
   }
   await expect(page.getByRole('alert')).toContainText(
     /lost 4 times within a minute, expected at most 3 .*: use another adapter or a smaller batch/,
