@@ -71,11 +71,13 @@ export class Views {
     this.#notBefore = { live: 0, full: 0 };
     for (const view of this.#views) view.unbind();
     this.#painter?.dispose();
-    this.#stopwatch?.dispose();
-    this.#stopwatch = undefined;
     const { device, model } = this.#session.vae;
     try {
-      if (device.features.has('timestamp-query')) this.#stopwatch = new Stopwatch(device);
+      // It may be running, and must not lose its buffers then; those of a lost device are gone.
+      if (this.#stopwatch?.device !== device) {
+        this.#stopwatch?.dispose();
+        this.#stopwatch = device.features.has('timestamp-query') ? new Stopwatch(device) : undefined;
+      }
       this.#painter = new Painter(device, navigator.gpu.getPreferredCanvasFormat());
       for (const view of this.#views) view.bind(model, this.#painter, this.#session);
     } catch (error) {

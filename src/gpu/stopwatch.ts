@@ -11,7 +11,7 @@ const NANOSECONDS_PER_MS = 1e6;
  * One measurement at a time. Needs the device's timestamp-query.
  */
 export class Stopwatch {
-  #device: Device;
+  readonly device: Device;
   #pool: BufferPool;
   #queries: GPUQuerySet;
   #resolved: GPUBuffer;
@@ -19,7 +19,7 @@ export class Stopwatch {
 
   constructor(device: Device) {
     const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-    this.#device = device;
+    this.device = device;
     this.#pool = new BufferPool(device);
     this.#queries = device.handle.createQuerySet({ type: 'timestamp', count: 2 });
     this.#resolved = this.#pool.buffer('stopwatch', BYTES, QUERY_RESOLVE | COPY_SRC);
@@ -28,7 +28,7 @@ export class Stopwatch {
 
   /** Runs `work`, which submits to the device's queue; resolves, when that is done, to its time on the GPU in ms. */
   async time(work: () => void): Promise<number> {
-    const { queue } = this.#device.handle;
+    const { queue } = this.device.handle;
     queue.submit([this.#mark(0).finish()]);
     work();
     const end = this.#mark(1);
@@ -38,7 +38,7 @@ export class Stopwatch {
     try {
       await this.#staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
-      throw await this.#device.reasonOf(error);
+      throw await this.device.reasonOf(error);
     }
     const [from, to] = new BigUint64Array(this.#staging.getMappedRange());
     const ms = Number(to! - from!) / NANOSECONDS_PER_MS;
@@ -53,7 +53,7 @@ export class Stopwatch {
 
   /** An empty pass that writes the time at which it ends. */
   #mark(index: number): GPUCommandEncoder {
-    const encoder = this.#device.handle.createCommandEncoder();
+    const encoder = this.device.handle.createCommandEncoder();
     encoder.beginComputePass({ timestampWrites: { querySet: this.#queries, endOfPassWriteIndex: index } }).end();
     return encoder;
   }
