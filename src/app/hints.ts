@@ -65,6 +65,7 @@ const EXPECTED: readonly (readonly [epoch: number, loss: number])[] = [
 
 function expectation({ vae }: Trained): string {
   const done = vae.history.at(-1)?.epoch ?? 0;
-  const [epoch, loss] = EXPECTED.find(([each]) => each > done) ?? EXPECTED.at(-1)!;
+  const next = EXPECTED.find(([each]) => each > done && each <= vae.config.epochs);
+  const [epoch, loss] = next ?? EXPECTED.findLast(([each]) => each <= Math.max(1, done))!;
   return `With these settings expect a test −ELBO of about ${loss - 3} to ${loss + 3} nats after epoch ${epoch}, and 140 to 143 after 20. −ELBO = BCE + KL; lower is better.`;
 }

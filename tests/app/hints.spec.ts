@@ -49,6 +49,7 @@ test('the default run is told what to expect, any other what the numbers are', (
   expect(after(1)).toMatch(/about 153 to 159 nats after epoch 2/);
   expect(after(3)).toMatch(/about 145 to 151 nats after epoch 5/);
   expect(after(20)).toMatch(/after epoch 20/);
+  expect(after(5, { epochs: 5 })).toMatch(/about 145 to 151 nats after epoch 5/);
   expect(after(1, { seed: 3, epochs: 50 })).toMatch(/after epoch 2/);
   for (const config of [{ hidden: [256] }, { latent: 3 }, { batch: 64 }, { learningRate: 2e-3 }, { beta: 2 }]) {
     expect(after(1, config)).toMatch(/^All losses are in nats per image/);
