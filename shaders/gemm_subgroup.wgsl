@@ -1,18 +1,15 @@
 // gemm, subgroup family: for software adapters, whose subgroups are small and of one size.
 // There a load costs tens of instructions and a barrier more still, so a workgroup is one subgroup and there is no workgroup
-// memory. A subgroup makes a 32 x 32 tile of C: a lane loads 4 x 4 blocks of A and of B, hands its rows of A to all lanes,
-// and owns some columns of C. Four of k go into one sum, because its accumulators, which are more than a CPU has registers,
-// are fetched and put back every time. A larger tile would load less, but its code no longer fits the CPU's caches of
-// decoded instructions. Needs subgroup_S.wgsl, operands_*.wgsl, gemm.wgsl and an operation.
+// memory. A subgroup makes 32 rows of C by 32 or 64 columns: a lane loads 4 x 4 blocks of A and of B, hands its rows of A to
+// the other lanes, and owns some columns of C. Four of k go into one sum, because its accumulators, which are more than a CPU
+// has registers, are fetched and put back every time. A larger tile would load less, but its code no longer fits the CPU's
+// caches of decoded instructions. Needs subgroup_S.wgsl, operands_*.wgsl, gemm.wgsl and an operation.
 
 // Sums of 16 rows by the lane's columns. Named, because an array indexed in the loop would not stay in registers.
 struct Tile {
   c0: Row, c1: Row, c2: Row, c3: Row, c4: Row, c5: Row, c6: Row, c7: Row,
   c8: Row, c9: Row, c10: Row, c11: Row, c12: Row, c13: Row, c14: Row, c15: Row,
 }
-
-// Four of B's rows, as far as they are the lane's columns.
-struct Columns { k0: Row, k1: Row, k2: Row, k3: Row }
 
 @compute @workgroup_size(SUBGROUP_SIZE)
 fn main(
@@ -23,7 +20,7 @@ fn main(
   let p = problem(workgroup_id.x);
   let row0 = p.row_tile * 32u;
   let row = row0 + 4u * lane;
-  let column = workgroup_id.y * 32u + 4u * lane;
+  let column = workgroup_id.y * TILE_COLUMNS + 4u * lane;
   // A dispatch is one workgroup deep, so this adds nothing; but the compiler does not know, and lanes stay variables.
   let low_lanes = vec4u(0u, 1u, 2u, 3u) + workgroup_id.z;
   let high_lanes = vec4u(4u, 5u, 6u, 7u) + workgroup_id.z;
@@ -49,8 +46,8 @@ fn main(
     high_sums += vec4f(1.0) * high_rows;
   }
 
-  store_tile(&low, p, row0, column);
-  store_tile(&high, p, row0 + 16u, column);
+  store_tile(&low, p, row0, column, lane);
+  store_tile(&high, p, row0 + 16u, column, lane);
   if (workgroup_id.y == 0u) {
     store_row_sums(low_sums, p, row);
     if (SUBGROUP_SIZE == 4u) {
@@ -60,19 +57,17 @@ fn main(
   epilogue_end((workgroup_id.y * num_workgroups.x + workgroup_id.x) * SUBGROUP_SIZE + lane);
 }
 
-fn weighted_sum(columns: Columns, weights: vec4f) -> Row {
-  return weights.x * columns.k0 + weights.y * columns.k1 + weights.z * columns.k2 + weights.w * columns.k3;
-}
-
 // The epilogue for 16 rows. A loop, so that its code is there once: compilers would spend seconds else.
-fn store_tile(tile: ptr<function, Tile>, p: Problem, row0: u32, column: u32) {
+fn store_tile(tile: ptr<function, Tile>, p: Problem, row0: u32, column: u32, lane: u32) {
   var sums = array<Row, 16>(
     (*tile).c0, (*tile).c1, (*tile).c2, (*tile).c3, (*tile).c4, (*tile).c5, (*tile).c6, (*tile).c7,
     (*tile).c8, (*tile).c9, (*tile).c10, (*tile).c11, (*tile).c12, (*tile).c13, (*tile).c14, (*tile).c15,
   );
-  let rows = min(16u, max(p.M, row0) - row0);
-  for (var row = 0u; row < rows; row++) {
-    store_row(p, row0 + row, column, sums[row]);
+  for (var i = 0u; i < 16u; i++) {
+    let row = row0 + row_of_sum(i, lane);
+    if (row < p.M) {
+      store_row(p, row, column, sums[i]);
+    }
   }
 }
 

@@ -4,8 +4,11 @@ enable subgroups;
 // A lane has one quad of columns. A tile's 16 rows are the rows of the four lanes whose numbers are in `lanes`.
 
 const SUBGROUP_SIZE = 8u;
+const TILE_COLUMNS = 32u;
 alias Row = vec4f;
 alias ColumnBlocks = Blocks;
+// Four of B's rows, as far as they are the lane's columns.
+struct Columns { k0: Row, k1: Row, k2: Row, k3: Row }
 
 fn column_blocks(p: Problem, column: u32) -> ColumnBlocks {
   return b_blocks(p, column);
@@ -16,8 +19,16 @@ fn load_columns(p: Problem, b: ColumnBlocks, k: u32) -> Columns {
   return Columns(values[0], values[1], values[2], values[3]);
 }
 
+fn row_of_sum(i: u32, lane: u32) -> u32 {
+  return i;
+}
+
 fn store_row(p: Problem, row: u32, column: u32, sums: Row) {
   epilogue(p.part, row, column, sums);
+}
+
+fn weighted_sum(columns: Columns, weights: vec4f) -> Row {
+  return weights.x * columns.k0 + weights.y * columns.k1 + weights.z * columns.k2 + weights.w * columns.k3;
 }
 
 // tile += rows times columns, over four of k. A shuffle is one instruction on an adapter whose subgroup is an AVX register,
