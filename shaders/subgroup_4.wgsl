@@ -1,34 +1,23 @@
 enable subgroups;
 
 // gemm, subgroup family: what depends on the subgroup's size, for 4 lanes.
-// A lane has four quads of columns, 16 apart. Instead of handing its rows of A to all lanes, as 8 lanes do, it swaps them with
+// A lane has two quads of columns, 16 apart. Instead of handing its rows of A to all lanes, as 8 lanes do, it swaps them with
 // each of the other three: so its sums are those of all 16 rows, but in an order of its own. SwiftShader swaps with one
 // instruction, and broadcasts with a dozen. Its compiler keeps what lives long on the stack, and does one component of a vector
 // after the other: hence dot(), whose products live no longer than it takes to add them.
 
 const SUBGROUP_SIZE = 4u;
-const TILE_COLUMNS = 64u;
-struct Row { quad0: vec4f, quad1: vec4f, quad2: vec4f, quad3: vec4f }
-struct ColumnBlocks { quad0: Blocks, quad1: Blocks, quad2: Blocks, quad3: Blocks }
+struct Row { left: vec4f, right: vec4f }
+struct ColumnBlocks { left: Blocks, right: Blocks }
 // Four of k of each column.
-struct Columns { quad0: mat4x4f, quad1: mat4x4f, quad2: mat4x4f, quad3: mat4x4f }
+struct Columns { left: mat4x4f, right: mat4x4f }
 
 fn column_blocks(p: Problem, column: u32) -> ColumnBlocks {
-  return ColumnBlocks(
-    b_blocks(p, column),
-    b_blocks(p, column + 16u),
-    b_blocks(p, column + 32u),
-    b_blocks(p, column + 48u),
-  );
+  return ColumnBlocks(b_blocks(p, column), b_blocks(p, column + 16u));
 }
 
 fn load_columns(p: Problem, b: ColumnBlocks, k: u32) -> Columns {
-  return Columns(
-    transpose(load_b_block(p, b.quad0, k)),
-    transpose(load_b_block(p, b.quad1, k)),
-    transpose(load_b_block(p, b.quad2, k)),
-    transpose(load_b_block(p, b.quad3, k)),
-  );
+  return Columns(transpose(load_b_block(p, b.left, k)), transpose(load_b_block(p, b.right, k)));
 }
 
 // Swapping goes from lane to lane ^ 1, ^ 2 and ^ 3.
@@ -37,23 +26,21 @@ fn row_of_sum(i: u32, lane: u32) -> u32 {
 }
 
 fn store_row(p: Problem, row: u32, column: u32, sums: Row) {
-  epilogue(p.part, row, column, sums.quad0);
-  epilogue(p.part, row, column + 16u, sums.quad1);
-  epilogue(p.part, row, column + 32u, sums.quad2);
-  epilogue(p.part, row, column + 48u, sums.quad3);
+  epilogue(p.part, row, column, sums.left);
+  epilogue(p.part, row, column + 16u, sums.right);
 }
 
 fn add_products(sums: Row, columns: Columns, row: vec4f) -> Row {
-  return Row(
-    sums.quad0 + dots(columns.quad0, row),
-    sums.quad1 + dots(columns.quad1, row),
-    sums.quad2 + dots(columns.quad2, row),
-    sums.quad3 + dots(columns.quad3, row),
-  );
+  return Row(add_dots(sums.left, columns.left, row), add_dots(sums.right, columns.right, row));
 }
 
-fn dots(columns: mat4x4f, row: vec4f) -> vec4f {
-  return vec4f(dot(columns[0], row), dot(columns[1], row), dot(columns[2], row), dot(columns[3], row));
+fn add_dots(sums: vec4f, columns: mat4x4f, row: vec4f) -> vec4f {
+  return vec4f(
+    sums.x + dot(columns[0], row),
+    sums.y + dot(columns[1], row),
+    sums.z + dot(columns[2], row),
+    sums.w + dot(columns[3], row),
+  );
 }
 
 // tile += rows times columns, over four of k.

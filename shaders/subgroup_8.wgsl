@@ -4,7 +4,6 @@ enable subgroups;
 // A lane has one quad of columns. A tile's 16 rows are the rows of the four lanes whose numbers are in `lanes`.
 
 const SUBGROUP_SIZE = 8u;
-const TILE_COLUMNS = 32u;
 alias Row = vec4f;
 alias ColumnBlocks = Blocks;
 // Four of B's rows, as far as they are the lane's columns.

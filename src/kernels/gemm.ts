@@ -5,7 +5,7 @@ import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import { TEXELS_PER_ROW, TEXTURE_READING, textureSize } from '../gpu/texture.ts';
 
 /**
- * How a matrix product is cut up. `subgroup`: a subgroup makes 32 x 32 or 64 of C by handing elements from lane to lane, for
+ * How a matrix product is cut up. `subgroup`: a subgroup makes 32 x 32 of C by handing elements from lane to lane, for
  * software adapters; needs subgroups of one size, 4 or 8. `subgroup_texture`: the same, from copies of A and B in textures
  * where these hold vec4s and fit. `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices in workgroup memory, for
  * GPUs; runs everywhere.
@@ -105,10 +105,7 @@ export function isBackwardSplit(
 
 /** How a variant cuts C up: threads of a workgroup, rows and columns of its tile. */
 export function gemmTiling(device: Device, variant: GemmVariant): { threads: number; rows: number; columns: number } {
-  if (isSubgroupVariant(variant)) {
-    const threads = device.subgroupSizes.min;
-    return { threads, rows: 32, columns: threads === 4 ? 64 : 32 };
-  }
+  if (isSubgroupVariant(variant)) return { threads: device.subgroupSizes.min, rows: 32, columns: 32 };
   return { threads: 64, ...TILES[variant] };
 }
 
