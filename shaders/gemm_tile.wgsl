@@ -57,7 +57,10 @@ fn main(
   var c7 = vec4f();
   var low_sums = vec4f();
   var high_sums = vec4f();
-  for (var k0 = 0u; k0 < p.K; k0 += DEPTH) {
+  // A dispatch is one workgroup deep, or each has its part of k, and its rows of C below those of the one before.
+  let depth = (p.K + num_workgroups.z * DEPTH - 1u) / (num_workgroups.z * DEPTH) * DEPTH;
+  let end = min(p.K, (workgroup_id.z + 1u) * depth);
+  for (var k0 = workgroup_id.z * depth; k0 < end; k0 += DEPTH) {
     let a_k = k0 + 4u * a_k_quad;
     store_a_block(a_quad, a_k_quad, inside_k(load_a_block(p, a_low, a_k), a_k, p.K));
     if (TILE_ROWS == 64u) {
@@ -86,17 +89,18 @@ fn main(
   }
 
   let column = column0 + 4u * local.x;
-  store_rows(p, row0 + 4u * local.y, column, mat4x4f(c0, c1, c2, c3), low_sums);
+  let first = workgroup_id.z * p.M;
+  store_rows(p, first, row0 + 4u * local.y, column, mat4x4f(c0, c1, c2, c3), low_sums);
   if (TILE_ROWS == 64u) {
-    store_rows(p, row0 + 32u + 4u * local.y, column, mat4x4f(c4, c5, c6, c7), high_sums);
+    store_rows(p, first, row0 + 32u + 4u * local.y, column, mat4x4f(c4, c5, c6, c7), high_sums);
   }
   epilogue_end((workgroup_id.y * num_workgroups.x + workgroup_id.x) * 64u + local_index);
 }
 
-fn store_rows(p: Problem, row: u32, column: u32, sums: mat4x4f, row_sums: vec4f) {
+fn store_rows(p: Problem, first: u32, row: u32, column: u32, sums: mat4x4f, row_sums: vec4f) {
   for (var i = 0u; i < 4u; i++) {
     if (row + i < p.M) {
-      epilogue(p.part, row + i, column, sums[i]);
+      epilogue(p.part, first + row + i, column, sums[i]);
       if (column == 0u) {
         epilogue_row(p.part, row + i, row_sums[i]);
       }

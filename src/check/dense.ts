@@ -28,6 +28,9 @@ const MODEL_SHAPES = [
   [128, 512, 784],
 ] as const;
 
+/** Sums of so many that split-K cuts them up, the last part shorter. */
+const LONG_SHAPES = [[20, 257, 130]] as const;
+
 const ACTIVATIONS: [Activation, (out: Expected) => Expected][] = [
   ['none', (out) => out],
   ['relu', reference.relu],
@@ -180,6 +183,6 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
 
 export function denseChecks(): Check[] {
   return GEMM_VARIANTS.flatMap((variant) =>
-    [...SHAPES, ...MODEL_SHAPES].flatMap(([B, C, OC]) => checksFor(variant, B, C, OC)),
+    [...SHAPES, ...LONG_SHAPES, ...MODEL_SHAPES].flatMap(([B, C, OC]) => checksFor(variant, B, C, OC)),
   );
 }

@@ -11,7 +11,8 @@ import {
 import { expectShape } from './shape.ts';
 
 // B rows of the batch, C columns of the input, OC columns of the output. Weights are (OC, C), as in torch.nn.Linear.
-// Every operation is one dispatch, and before it the copies of its operands that the variant reads, if it reads copies.
+// Every operation is one dispatch, and before it the copies of its operands that the variant reads, if it reads copies, or the
+// dispatch of the parts that it adds, if it splits k.
 
 export type Activation = 'none' | 'relu' | 'sigmoid';
 
@@ -39,14 +40,15 @@ export function denseForward(
   expectShape('denseForward', 'out', out, { B, OC });
   expectShape('denseForward', 'weight', weight, { OC, C }, TRANSPOSED);
   expectShape('denseForward', 'bias', bias, { OC });
-  const variant = chosenVariant(pool.device, variants, { operation: 'forward', B, C, OC });
+  const problem = { operation: 'forward', B, C, OC } as const;
+  const variant = chosenVariant(pool.device, variants, problem);
   const bindings = {
     operands: { operand_a: inp, operand_b: weight },
     tensors: { bias, out },
     params: { B, C, OC, activation: ACTIVATION_CODES[activation], scale: 1 },
   };
   const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
-  const sizes = { quads: C % 4 === 0 && OC % 4 === 0, rowTiles, columns: OC };
+  const sizes = { problem, quads: C % 4 === 0 && OC % 4 === 0, rowTiles, columns: OC };
   return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bias.wgsl'], bindings, sizes);
 }
 
@@ -76,14 +78,15 @@ export function denseSigmoidBce(
   expectShape('denseSigmoidBce', 'bias', bias, { D });
   expectShape('denseSigmoidBce', 'dlogits', dlogits, { B, D });
   expectShape('denseSigmoidBce', 'bce', bce, { terms: bceTerms(pool, B, C, D, variants) });
-  const variant = chosenVariant(pool.device, variants, { operation: 'loss', B, C, OC: D });
+  const problem = { operation: 'loss', B, C, OC: D } as const;
+  const variant = chosenVariant(pool.device, variants, problem);
   const bindings = {
     operands: { operand_a: inp, operand_b: weight },
     tensors: { bias, x, dlogits, bce },
     params: { B, C, OC: D, activation: 0, scale: 1 / B },
   };
   const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
-  const sizes = { quads: C % 4 === 0 && D % 4 === 0, rowTiles, columns: D };
+  const sizes = { problem, quads: C % 4 === 0 && D % 4 === 0, rowTiles, columns: D };
   return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bce.wgsl'], bindings, sizes);
 }
 
@@ -95,10 +98,11 @@ function backwardProblem(
   variants: VariantChoice | undefined,
 ) {
   const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, inp.shape[1]!];
-  const variant = chosenVariant(device, variants, { operation, B, C, OC });
+  const problem = { operation, B, C, OC };
+  const variant = chosenVariant(device, variants, problem);
   const { rows } = gemmTiling(device, variant);
   const tiles = { weight: Math.ceil(OC / rows), input: Math.ceil(B / rows) };
-  return { variant, tiles, sizes: { B, C, OC }, quads: C % 4 === 0 && OC % 4 === 0 };
+  return { problem, variant, tiles, sizes: { B, C, OC }, quads: C % 4 === 0 && OC % 4 === 0 };
 }
 
 function expectWeightShapes(
@@ -135,14 +139,19 @@ export function denseBackwardWeight(
 ): Command[] {
   expectWeightShapes('denseBackwardWeight', tensors);
   const { dout, inp, dweight, dbias } = tensors;
-  const { variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward weight', variants);
+  const { problem, variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward weight', variants);
   const operation = ['dense_backward_common.wgsl', 'dense_backward_weight.wgsl', 'dense_backward_weight_only.wgsl'];
   const bindings = {
     operands: { operand_a: dout, operand_b: inp },
     tensors: { dweight, dbias },
     params: { ...sizes, weight_tiles: tiles.weight, relu: 0 },
   };
-  return gemmCommands(pool, label, variant, operation, bindings, { quads, rowTiles: tiles.weight, columns: sizes.C });
+  return gemmCommands(pool, label, variant, operation, bindings, {
+    problem,
+    quads,
+    rowTiles: tiles.weight,
+    columns: sizes.C,
+  });
 }
 
 /**
@@ -157,14 +166,19 @@ export function denseBackwardInput(
 ): Command[] {
   expectInputShapes('denseBackwardInput', tensors);
   const { dout, weight, inp, dinp } = tensors;
-  const { variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward input', variants);
+  const { problem, variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward input', variants);
   const operation = ['dense_backward_common.wgsl', 'dense_backward_input.wgsl', 'dense_backward_input_only.wgsl'];
   const bindings = {
     operands: { operand_a: dout, operand_b: weight },
     tensors: { inp, dinp },
     params: { ...sizes, weight_tiles: 0, relu: Number(relu) },
   };
-  return gemmCommands(pool, label, variant, operation, bindings, { quads, rowTiles: tiles.input, columns: sizes.C });
+  return gemmCommands(pool, label, variant, operation, bindings, {
+    problem,
+    quads,
+    rowTiles: tiles.input,
+    columns: sizes.C,
+  });
 }
 
 /**
@@ -183,7 +197,7 @@ export function denseBackward(
   const { dout, inp, weight, dweight, dbias, dinp } = tensors;
   expectWeightShapes('denseBackward', tensors);
   expectInputShapes('denseBackward', tensors);
-  const { variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward', variants);
+  const { problem, variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward', variants);
   if (split ?? isBackwardSplit(pool.device, variants, sizes)) {
     return [
       ...denseBackwardWeight(pool, { dout, inp, dweight, dbias }, { variants, label: `${label}, weight` }),
@@ -205,5 +219,6 @@ export function denseBackward(
   // Only small layers get this with a subgroup variant, and for those it is not worth the many seconds that LLVM needs for
   // the kernel of both that reads vec4s.
   const readsQuads = quads && !isSubgroupVariant(variant);
-  return gemmCommands(pool, label, variant, operation, bindings, { quads: readsQuads, rowTiles, columns: sizes.C });
+  const options = { problem, quads: readsQuads, rowTiles, columns: sizes.C };
+  return gemmCommands(pool, label, variant, operation, bindings, options);
 }

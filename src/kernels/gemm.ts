@@ -8,9 +8,16 @@ import { TEXELS_PER_ROW, TEXTURE_READING, textureSize } from '../gpu/texture.ts'
  * How a matrix product is cut up. `subgroup`: a subgroup makes 32 x 32 of C by handing elements from lane to lane, for
  * software adapters; needs subgroups of one size, 4 or 8. `subgroup_texture`: the same, from copies of A and B in textures
  * where these hold vec4s and fit. `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices in workgroup memory, for
- * GPUs; runs everywhere.
+ * GPUs; runs everywhere. `tile_32x32_split_k`: the same with k cut up, too, and a second dispatch that adds the parts, for
+ * products of few tiles on a GPU of many cores; what does not gain from it is as with `tile_32x32`.
  */
-export const GEMM_VARIANTS = ['subgroup', 'subgroup_texture', 'tile_32x32', 'tile_64x32'] as const;
+export const GEMM_VARIANTS = [
+  'subgroup',
+  'subgroup_texture',
+  'tile_32x32',
+  'tile_64x32',
+  'tile_32x32_split_k',
+] as const;
 export type GemmVariant = (typeof GEMM_VARIANTS)[number];
 
 /** C = op(A) op(B) with A (M, K) B (N, K) for NT, A (M, K) B (K, N) for NN, A (K, M) B (K, N) for TN. */
@@ -41,7 +48,11 @@ const VECTORIZED_SUBGROUP = 8;
 const TILES = {
   tile_32x32: { rows: 32, columns: 32 },
   tile_64x32: { rows: 64, columns: 32 },
+  tile_32x32_split_k: { rows: 32, columns: 32 },
 };
+/** Parts of k are at least so long, and at most so many. */
+const SHORTEST_PART = 128;
+const MOST_PARTS = 8;
 
 /** `forward 128x784x512`: operation, B, C, OC. */
 export function problemKey({ operation, B, C, OC }: DenseProblem): string {
@@ -50,6 +61,17 @@ export function problemKey({ operation, B, C, OC }: DenseProblem): string {
 
 export function isSubgroupVariant(variant: GemmVariant): variant is 'subgroup' | 'subgroup_texture' {
   return variant === 'subgroup' || variant === 'subgroup_texture';
+}
+
+/** Into how many parts split-K cuts k: 1 for a weight's gradient, whose k is the batch and whose tiles are many. */
+function partsOfK({ operation, C, OC }: DenseProblem): number {
+  const K = { forward: C, loss: C, 'backward input': OC, 'backward weight': 1, backward: 1 }[operation];
+  return Math.min(MOST_PARTS, Math.ceil(K / SHORTEST_PART));
+}
+
+/** Whether a variant computes a problem as no other one does. */
+export function isDistinct(variant: GemmVariant, problem: DenseProblem): boolean {
+  return variant !== 'tile_32x32_split_k' || partsOfK(problem) > 1;
 }
 
 /** The variants that the device can run. */
@@ -87,7 +109,7 @@ export function chosenVariant(device: Device, choice: VariantChoice | undefined,
 /**
  * Whether a layer's two gradients get a dispatch each. Without a choice: with a subgroup variant, if the layer is large.
  * There a kernel of both is half as fast, because its loop, with the loads of either, outgrows the CPU's caches of code.
- * With `subgroup_texture` always: it has no kernel of both.
+ * With `subgroup_texture` always: it has no kernel of both. With split-K because only the input's gradient gains from it.
  */
 export function isBackwardSplit(
   device: Device,
@@ -100,7 +122,8 @@ export function isBackwardSplit(
     if (chosen !== undefined) return chosen === 'split';
   }
   const variant = chosenVariant(device, choice, problem);
-  return variant === 'subgroup_texture' || (variant === 'subgroup' && sizes.C * sizes.OC >= LARGE);
+  const isSplitIfLarge = variant === 'subgroup' || variant === 'tile_32x32_split_k';
+  return variant === 'subgroup_texture' || (isSplitIfLarge && sizes.C * sizes.OC >= LARGE);
 }
 
 /** How a variant cuts C up: threads of a workgroup, rows and columns of its tile. */
@@ -118,9 +141,10 @@ export interface GemmBindings {
 }
 
 /**
- * A product: the variant's files and the operation's, put together and bound; before it the copies that the variant needs.
+ * A product: the variant's files and the operation's, put together and bound; before it the copies that the variant needs, or
+ * the dispatch that makes the sums of the parts of k.
  * @param options.quads whether every matrix's contiguous dimension is a multiple of four: then all are arrays of vec4
- * @param options.tiles row tiles, and columns of C
+ * @param options.rowTiles row tiles, and columns of C
  */
 export function gemmCommands(
   pool: BufferPool,
@@ -128,12 +152,13 @@ export function gemmCommands(
   variant: GemmVariant,
   operation: readonly string[],
   { operands, tensors, params }: GemmBindings,
-  { quads, rowTiles, columns }: { quads: boolean; rowTiles: number; columns: number },
+  options: { problem: DenseProblem; quads: boolean; rowTiles: number; columns: number },
 ): Command[] {
   const { device } = pool;
+  const { problem, quads, rowTiles, columns } = options;
   const core = isSubgroupVariant(variant)
     ? [`subgroup_${device.subgroupSizes.min}.wgsl`, 'gemm_subgroup.wgsl']
-    : [`${variant}.wgsl`, 'gemm_tile.wgsl'];
+    : [`tile_${TILES[variant].rows}x${TILES[variant].columns}.wgsl`, 'gemm_tile.wgsl'];
   const workgroups = [rowTiles, Math.ceil(columns / gemmTiling(device, variant).columns), 1] as const;
   const fits = ({ sizeBytes }: Tensor) => textureSize(sizeBytes).height <= device.limits.maxTextureDimension2D;
   if (variant === 'subgroup_texture' && quads && fits(operands.operand_a) && fits(operands.operand_b)) {
@@ -143,7 +168,23 @@ export function gemmCommands(
     const dispatch = createDispatch(pool, label, kernel, { ...copies, ...tensors }, params, workgroups);
     return [copies.operand_a, copies.operand_b, dispatch];
   }
-  const reading = quads ? ['operands_buffer.wgsl', 'operands_vec4.wgsl'] : ['operands_scalar.wgsl'];
-  const kernel = createKernel(device, [...core, ...reading, 'gemm.wgsl', ...operation]);
-  return [createDispatch(pool, label, kernel, { ...operands, ...tensors }, params, workgroups)];
+  const reading = [...(quads ? ['operands_buffer.wgsl', 'operands_vec4.wgsl'] : ['operands_scalar.wgsl']), 'gemm.wgsl'];
+  const parts = variant === 'tile_32x32_split_k' ? partsOfK(problem) : 1;
+  if (parts === 1) {
+    const kernel = createKernel(device, [...core, ...reading, ...operation]);
+    return [createDispatch(pool, label, kernel, { ...operands, ...tensors }, params, workgroups)];
+  }
+  const { B, C, OC } = problem;
+  const isInputGradient = problem.operation === 'backward input';
+  const [M, N, K] = isInputGradient ? [B, C, OC] : [B, OC, C];
+  const partial_sums = pool.tensor(`${label} parts`, [parts, M, N]);
+  const layout = { B_ALONG_K: Number(!isInputGradient) };
+  const partial = createKernel(device, [...core, ...reading, 'gemm_partial.wgsl'], layout);
+  const sum = createKernel(device, ['gemm_sum.wgsl', ...reading, ...operation], { PARTS: parts });
+  const deep = [workgroups[0], workgroups[1], parts] as const;
+  const summands = { operand_a: partial_sums, operand_b: operands.operand_b };
+  return [
+    createDispatch(pool, `${label}, parts`, partial, { ...operands, partial_sums }, { M, N, K }, deep),
+    createDispatch(pool, label, sum, { ...summands, ...tensors }, params, workgroups),
+  ];
 }

@@ -14,6 +14,7 @@ import {
   defaultVariant,
   type GemmVariant,
   isBackwardSplit,
+  isDistinct,
   problemKey,
   supportedVariants,
 } from './gemm.ts';
@@ -78,7 +79,7 @@ class Tuner {
   readonly #device: Device;
   readonly #hasTime: () => boolean;
   readonly #variants: GemmVariant[];
-  /** Never a problem's default variant, and never `split`, which costs nothing to try. */
+  /** Never `split`, which costs nothing to try. What is hopeless for one problem may be the default for another: it is tried. */
   readonly #hopeless = new Set<Choice>();
 
   constructor(device: Device, hasTime: () => boolean) {
@@ -109,15 +110,21 @@ class Tuner {
     const tuned: TunedProblem = { problem, chosen: byDefault, candidates: [] };
     const { candidates } = tuned;
     // Both gradients in one dispatch is what `subgroup_texture` has no kernel for.
-    const possible = split ? this.#variants.filter((variant) => variant !== 'subgroup_texture') : this.#variants;
+    const possible = this.#variants.filter(
+      (variant) => isDistinct(variant, problem) && !(split && variant === 'subgroup_texture'),
+    );
     const others = [...possible, ...(split ? ['split' as const] : [])].filter((other) => other !== byDefault);
     for (const choice of [byDefault, ...others]) {
-      if (this.#hopeless.has(choice) || !this.#hasTime()) continue;
+      if ((choice !== byDefault && this.#hopeless.has(choice)) || !this.#hasTime()) continue;
       const best = Math.min(...candidates.map(({ ms }) => ms));
       const ms = await time(choice, best).catch(onlyIfItFits);
       if (ms === undefined) continue;
       candidates.push({ choice, ms });
-      if (ms > HOPELESS * best && choice !== 'split' && choice !== byDefault) this.#hopeless.add(choice);
+      if (ms > HOPELESS * best && choice !== 'split' && choice !== byDefault) {
+        this.#hopeless.add(choice);
+        // More of the same tiles at a time are no use where the tiles are so slow.
+        if (choice === 'tile_32x32') this.#hopeless.add('tile_32x32_split_k');
+      }
     }
     const [usual, ...rest] = candidates;
     const best = rest.sort((a, b) => a.ms - b.ms)[0];

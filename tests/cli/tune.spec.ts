@@ -45,5 +45,7 @@ test('train --variant uses that one for everything, and a resumed run keeps it',
 test('a variant that does not exist is refused', async ({ cwd }) => {
   const { code, stderr } = await webgpuVae(['train', '--variant', 'fast', ...adapterOptions], cwd);
   expect(code).toBe(2);
-  expect(stderr).toContain('Expected one of auto, default, subgroup, subgroup_texture, tile_32x32, tile_64x32.');
+  expect(stderr).toContain(
+    'Expected one of auto, default, subgroup, subgroup_texture, tile_32x32, tile_64x32, tile_32x32_split_k.',
+  );
 });

@@ -55,6 +55,13 @@ test('every problem gets an answer, measured with time and the default without',
   expect(new Set(Object.values(hurried.variants))).toEqual(new Set([supportedVariants(device)[0]]));
 });
 
+test('what is too slow for one problem is tried where it is the default', async ({ device }) => {
+  const large = { operation: 'forward', B: 128, C: 512, OC: 256 } as const;
+  const small = { operation: 'forward', B: 128, C: 2, OC: 256 } as const;
+  const { problems: tuned } = await tuneGemm(device, [large, small], { budgetMs: 60_000 });
+  for (const { problem, candidates } of tuned) expect(candidates[0]?.choice).toBe(defaultVariant(device, problem));
+});
+
 test('a large layer is measured with one dispatch for both gradients and with two', async ({ device }) => {
   const { problems: tuned, variants } = await tuneGemm(device, [{ operation: 'backward', B: 20, C: 128, OC: 128 }], {
     budgetMs: 60_000,
@@ -100,7 +107,7 @@ test('variants that an adapter cannot run are refused as an order and left out o
   const answers = { a: 'subgroup', b: 'tile_32x32', c: 'split' } as const;
   expect(runnableVariants(other, answers)).toEqual({ b: 'tile_32x32', c: 'split' });
   expect(() => chosenVariant(other, 'subgroup', problems[0]!)).toThrow(
-    'gemm: the variant subgroup needs subgroups of one size (4 or 8), this adapter has 4 to 64: use tile_32x32 or tile_64x32',
+    'gemm: the variant subgroup needs subgroups of one size (4 or 8), this adapter has 4 to 64: use tile_32x32 or tile_64x32 or tile_32x32_split_k',
   );
 });
 
