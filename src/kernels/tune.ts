@@ -43,6 +43,10 @@ const MARGIN = 0.95;
 /** A choice that takes this many times the best one's time is given up after one run, and not tried for other problems. */
 const HOPELESS = 2;
 const SAMPLES = 3;
+const MOST_TRIES = 12;
+/** How much of a sample's expected time is slept through, since waiting for a GPU keeps a core busy. */
+const SLEEP = 0.7;
+const OVERSLEPT = 1.1;
 /** Runs of a sample take about this long together. */
 const SAMPLE_MS = 6;
 const MAX_RUNS = 200;
@@ -146,10 +150,14 @@ class Tuner {
       await timeSchedule(this.#device, schedule, 1, 0);
       const once = await timeSchedule(this.#device, schedule, 1, 0);
       if (once > HOPELESS * best) return once;
-      const runs = Math.max(1, Math.min(MAX_RUNS, Math.round(SAMPLE_MS / once)));
       let shortest = once;
-      for (let sample = 0; sample < SAMPLES; sample++) {
-        shortest = Math.min(shortest, (await timeSchedule(this.#device, schedule, runs, 0.7 * shortest * runs)) / runs);
+      for (let sample = 0, tries = 0; sample < SAMPLES && tries < MOST_TRIES; tries++) {
+        const runs = Math.max(1, Math.min(MAX_RUNS, Math.round(SAMPLE_MS / shortest)));
+        const sleepMs = SLEEP * shortest * runs;
+        const ms = await timeSchedule(this.#device, schedule, runs, sleepMs);
+        shortest = Math.min(shortest, ms / runs);
+        // What ends with the sleep may have ended long before.
+        if (ms > OVERSLEPT * sleepMs) sample++;
       }
       return shortest;
     } finally {
