@@ -63,11 +63,9 @@ fn store_tile(tile: ptr<function, Tile>, p: Problem, row0: u32, column: u32, lan
     (*tile).c0, (*tile).c1, (*tile).c2, (*tile).c3, (*tile).c4, (*tile).c5, (*tile).c6, (*tile).c7,
     (*tile).c8, (*tile).c9, (*tile).c10, (*tile).c11, (*tile).c12, (*tile).c13, (*tile).c14, (*tile).c15,
   );
-  for (var i = 0u; i < 16u; i++) {
-    let row = row0 + row_of_sum(i, lane);
-    if (row < p.M) {
-      store_row(p, row, column, sums[i]);
-    }
+  let count = sums_to_store(p, row0);
+  for (var i = 0u; i < count; i++) {
+    store_row(p, row0 + row_of_sum(i, lane), column, sums[i]);
   }
 }
 

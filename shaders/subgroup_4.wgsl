@@ -20,14 +20,20 @@ fn load_columns(p: Problem, b: ColumnBlocks, k: u32) -> Columns {
   return Columns(transpose(load_b_block(p, b.left, k)), transpose(load_b_block(p, b.right, k)));
 }
 
+fn sums_to_store(p: Problem, row0: u32) -> u32 {
+  return 16u;
+}
+
 // Swapping goes from lane to lane ^ 1, ^ 2 and ^ 3.
 fn row_of_sum(i: u32, lane: u32) -> u32 {
   return i ^ (4u * lane);
 }
 
 fn store_row(p: Problem, row: u32, column: u32, sums: Row) {
-  epilogue(p.part, row, column, sums.left);
-  epilogue(p.part, row, column + 16u, sums.right);
+  if (row < p.M) {
+    epilogue(p.part, row, column, sums.left);
+    epilogue(p.part, row, column + 16u, sums.right);
+  }
 }
 
 fn add_products(sums: Row, columns: Columns, row: vec4f) -> Row {
