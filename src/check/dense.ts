@@ -9,7 +9,7 @@ import {
   denseForward,
   denseSigmoidBce,
 } from '../kernels/dense.ts';
-import { GEMM_VARIANTS, type GemmVariant } from '../kernels/gemm.ts';
+import { type DenseOperation, GEMM_VARIANTS, type GemmVariant, isDistinct } from '../kernels/gemm.ts';
 import { type Check, compare, type Expected, report, runKernels, testValues } from './check.ts';
 import * as reference from './reference/dense.ts';
 
@@ -178,7 +178,14 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
       }
     },
   };
-  return [forward, backwardWeight, backwardInput, backward, bce];
+  const byOperation: [DenseOperation, Check][] = [
+    ['forward', forward],
+    ['backward weight', backwardWeight],
+    ['backward input', backwardInput],
+    ['backward', backward],
+    ['loss', bce],
+  ];
+  return byOperation.filter(([operation]) => isDistinct(variant, { operation, B, C, OC })).map(([, check]) => check);
 }
 
 export function denseChecks(): Check[] {

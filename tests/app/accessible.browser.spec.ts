@@ -61,8 +61,8 @@ test('Tab reaches everything in the order of the page, and shows where it is', a
   const panels = [...new Set(names.map((name) => name.split(':')[0]))];
   expect(panels).toEqual([
     'Controls',
-    'Samples',
     'Latent space',
+    'Samples',
     'Reconstructions',
     'Loss',
     'Decoded point',

@@ -15,13 +15,13 @@ test('this GPU is checked until told to stop, the page stays usable, and the rep
   const loss = await lossOf(page);
   const kernels = panel(page, 'Kernels');
   await press(page, 'Check this GPU');
-  await expect(kernels).toContainText(/Check 2\d of \d{3}/);
+  await expect(kernels).toContainText(/Check 2\d of \d{3,}/);
   // Meanwhile the page answers.
   await page.getByRole('application', { name: 'Latent plane' }).press('ArrowRight');
   await expect(panel(page, 'Decoded point')).toContainText('z = (0.20, 0.00)');
   await press(page, 'Stop the check');
   await expect(kernels).toContainText(
-    /Stopped after \d+ of \d{3} checks\. None failed on .+: what was compared agrees with float64/,
+    /Stopped after \d+ of \d{3,} checks\. None failed on .+: what was compared agrees with float64/,
   );
   await expect(kernels.getByRole('row', { name: /passed/ }).first()).toBeVisible();
 
