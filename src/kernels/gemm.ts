@@ -50,9 +50,11 @@ const TILES = {
   tile_64x32: { rows: 64, columns: 32 },
   tile_32x32_split_k: { rows: 32, columns: 32 },
 };
-/** Parts of k are at least so long, and at most so many. */
+/** Parts of k are at least so long, and at most so many, */
 const SHORTEST_PART = 128;
 const MOST_PARTS = 8;
+/** and no more than make so many workgroups: with as many tiles a GPU is busy, and the partial sums stay small. */
+const MOST_WORKGROUPS = 1024;
 
 /** `forward 128x784x512`: operation, B, C, OC. */
 export function problemKey({ operation, B, C, OC }: DenseProblem): string {
@@ -63,10 +65,20 @@ export function isSubgroupVariant(variant: GemmVariant): variant is 'subgroup' |
   return variant === 'subgroup' || variant === 'subgroup_texture';
 }
 
-/** Into how many parts split-K cuts k: 1 for a weight's gradient, whose k is the batch and whose tiles are many. */
-function partsOfK({ operation, C, OC }: DenseProblem): number {
-  const K = { forward: C, loss: C, 'backward input': OC, 'backward weight': 1, backward: 1 }[operation];
-  return Math.min(MOST_PARTS, Math.ceil(K / SHORTEST_PART));
+/** What the products of a problem are that split-K may cut up: not a weight's gradient, whose k is the batch. */
+function splittable({ operation, B, C, OC }: DenseProblem): { M: number; N: number; K: number } | undefined {
+  if (operation === 'forward' || operation === 'loss') return { M: B, N: OC, K: C };
+  return operation === 'backward input' ? { M: B, N: C, K: OC } : undefined;
+}
+
+/** Into how many parts split-K cuts k; 1 where it does not. */
+function partsOfK(problem: DenseProblem): number {
+  const product = splittable(problem);
+  if (!product) return 1;
+  const { rows, columns } = TILES.tile_32x32_split_k;
+  const tiles = Math.ceil(product.M / rows) * Math.ceil(product.N / columns);
+  const most = Math.min(MOST_PARTS, Math.floor(MOST_WORKGROUPS / tiles));
+  return Math.max(1, Math.min(most, Math.ceil(product.K / SHORTEST_PART)));
 }
 
 /** Whether a variant computes a problem as no other one does. */
@@ -170,21 +182,19 @@ export function gemmCommands(
   }
   const reading = [...(quads ? ['operands_buffer.wgsl', 'operands_vec4.wgsl'] : ['operands_scalar.wgsl']), 'gemm.wgsl'];
   const parts = variant === 'tile_32x32_split_k' ? partsOfK(problem) : 1;
-  if (parts === 1) {
+  const product = splittable(problem);
+  if (parts === 1 || !product) {
     const kernel = createKernel(device, [...core, ...reading, ...operation]);
     return [createDispatch(pool, label, kernel, { ...operands, ...tensors }, params, workgroups)];
   }
-  const { B, C, OC } = problem;
-  const isInputGradient = problem.operation === 'backward input';
-  const [M, N, K] = isInputGradient ? [B, C, OC] : [B, OC, C];
-  const partial_sums = pool.tensor(`${label} parts`, [parts, M, N]);
-  const layout = { B_ALONG_K: Number(!isInputGradient) };
+  const partial_sums = pool.tensor(`${label} parts`, [parts, product.M, product.N]);
+  const layout = { B_ALONG_K: Number(problem.operation !== 'backward input') };
   const partial = createKernel(device, [...core, ...reading, 'gemm_partial.wgsl'], layout);
   const sum = createKernel(device, ['gemm_sum.wgsl', ...reading, ...operation], { PARTS: parts });
   const deep = [workgroups[0], workgroups[1], parts] as const;
   const summands = { operand_a: partial_sums, operand_b: operands.operand_b };
   return [
-    createDispatch(pool, `${label}, parts`, partial, { ...operands, partial_sums }, { M, N, K }, deep),
+    createDispatch(pool, `${label}, parts`, partial, { ...operands, partial_sums }, product, deep),
     createDispatch(pool, label, sum, { ...summands, ...tensors }, params, workgroups),
   ];
 }
