@@ -24,7 +24,7 @@ export interface MemoryResult {
 const KINDS: readonly [RegExp, string][] = [
   [/ as texture$/, 'copies in textures'],
   [/ params$/, 'kernel parameters'],
-  [/^staging/, 'readback'],
+  [/^staging| timestamps$/, 'readback'],
   [/^parameters /, 'parameters'],
   [/^gradients /, 'gradients'],
   [/^Adam /, 'Adam moments'],

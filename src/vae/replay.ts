@@ -1,5 +1,6 @@
 import type { Device } from '../gpu/device.ts';
 import { encodeSchedule } from '../gpu/schedule.ts';
+import { type Interval, TimestampPair } from '../gpu/stopwatch.ts';
 import { BufferPool } from '../gpu/tensor.ts';
 import { OVERFLOWED, type StepState, unpackState } from '../kernels/finish-step.ts';
 import { LOSS_CAPACITY, type LossPlan } from './plan.ts';
@@ -15,8 +16,13 @@ export interface Chunk {
   /** The first step's losses first. */
   losses: StepLoss[];
   state: StepState;
-  /** Time from the previous chunk's end (or this one's submission) to this one's, divided by its steps. */
+  /** Time from the previous chunk's end (or this one's beginning) to this one's, divided by its steps. */
   msPerStep: number;
+}
+
+/** What a chunk's staging buffer says. */
+interface Reading extends Omit<Chunk, 'msPerStep'> {
+  interval: Interval | undefined;
 }
 
 interface Flight {
@@ -30,9 +36,13 @@ interface Flight {
 /** No chunk may lap the ring while another one is in flight. */
 const LONGEST_CHUNK = LOSS_CAPACITY / 4;
 const STATE_BYTES = 16;
-/** How much of a chunk's expected time is slept through. The next chunk is queued, so sleeping too long costs nothing. */
+const STATE_OFFSET = LOSS_CAPACITY * 8;
+const TIMESTAMPS_OFFSET = STATE_OFFSET + STATE_BYTES;
+/** How much of the last chunk's expected time is slept through: sleeping too long is time lost. */
 const SLEEP = 0.95;
-/** A result that comes sooner than this after the sleep was there before. */
+/** How much of the next chunk may have gone by before the one in flight is asked for. Then it is done, but for a stall. */
+const SLACK = 0.5;
+/** Without a clock on the GPU: a result that comes sooner than this after the sleep was there before. */
 const OVERSLEPT_MS = 0.5;
 
 /**
@@ -44,6 +54,7 @@ export class Replay {
   readonly plan: LossPlan;
   #pool: BufferPool;
   #free: GPUBuffer[];
+  #timestamps: TimestampPair | undefined;
   #compiled = false;
   /** What a step is expected to take; 0 until one has been timed. */
   #msPerStep = 0;
@@ -52,9 +63,10 @@ export class Replay {
     this.device = device;
     this.plan = plan;
     this.#pool = new BufferPool(device);
-    const size = LOSS_CAPACITY * 8 + STATE_BYTES;
+    const size = TIMESTAMPS_OFFSET + TimestampPair.BYTES;
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     this.#free = [0, 1].map((i) => this.#pool.buffer(`staging ${i}`, size, usage));
+    if (device.features.has('timestamp-query')) this.#timestamps = new TimestampPair(this.#pool, 'replay');
   }
 
   /**
@@ -76,6 +88,7 @@ export class Replay {
   }
 
   dispose(): void {
+    this.#timestamps?.dispose();
     this.#pool.dispose();
     this.#free = [];
   }
@@ -88,7 +101,9 @@ export class Replay {
   ): Promise<void> {
     let submitted = 0;
     let going = true;
+    // When the chunk before the one waited for was done: by the CPU's clock, as far as known, and by the GPU's.
     let lastEnd = 0;
+    let last: Interval | undefined;
     while (flights.length > 0 || (going && submitted < steps)) {
       // Until a step has been timed chunks are one step long, and nothing follows the one in flight.
       const inFlight = this.#msPerStep === 0 ? 1 : 2;
@@ -101,27 +116,35 @@ export class Replay {
       }
       const flight = flights[0]!;
       const begin = Math.max(lastEnd, flight.submittedAt);
-      // Sleep through most of the chunk: a pending GPU promise makes Dawn's event loop spin on a whole core.
-      await this.device.idle(begin + SLEEP * this.#msPerStep * flight.steps - performance.now());
+      // Sleep through it: a pending GPU promise makes Dawn's event loop spin on a whole core.
+      await this.device.idle(begin + this.#sleepMs(flights) - performance.now());
       const awake = performance.now();
-      const { losses, state } = await this.#read(flight);
+      const { losses, state, interval } = await this.#read(flight);
       flights.shift();
-      lastEnd = performance.now();
-      const msPerStep = (lastEnd - begin) / flight.steps;
-      this.#learn(msPerStep, lastEnd - awake);
-      going = onChunk({ losses, state, msPerStep }) && going;
+      const now = performance.now();
+      const gpuMs = interval && interval.to - interval.from;
+      lastEnd = Math.min(now, begin + (gpuMs ?? Number.POSITIVE_INFINITY));
+      const sinceLast = interval ? interval.to - (last?.to ?? interval.from) : now - begin;
+      last = interval;
+      this.#learn((gpuMs ?? now - begin) / flight.steps, gpuMs === undefined && now - awake < OVERSLEPT_MS);
+      going = onChunk({ losses, state, msPerStep: sinceLast / flight.steps }) && going;
     }
   }
 
-  /** @param waitedMs how long the chunk still took after the sleep */
-  #learn(msPerStep: number, waitedMs: number): void {
+  /** How long after its beginning the first of these is asked for. */
+  #sleepMs([flight, next]: readonly Flight[]): number {
+    const steps = this.#timestamps && next ? flight!.steps + SLACK * next.steps : SLEEP * flight!.steps;
+    return steps * this.#msPerStep;
+  }
+
+  /** @param overslept whether the chunk was done before: then the time measured is the sleep's own, and the truth is shorter */
+  #learn(msPerStep: number, overslept: boolean): void {
     if (!this.#compiled) {
       // The first chunk also paid for compiling shaders: it says nothing of the next one.
       this.#compiled = true;
     } else if (this.#msPerStep === 0) {
       this.#msPerStep = msPerStep;
-    } else if (waitedMs < OVERSLEPT_MS) {
-      // It was done before: the time measured is the sleep's own, and the truth is shorter.
+    } else if (overslept) {
       this.#msPerStep *= 0.75;
     } else {
       this.#msPerStep = 0.5 * (this.#msPerStep + msPerStep);
@@ -138,14 +161,16 @@ export class Replay {
     const { plan } = this;
     const staging = this.#free.pop()!;
     const encoder = this.device.handle.createCommandEncoder();
+    this.#timestamps?.begin(encoder);
     encodeSchedule(encoder, plan.schedule, steps);
     encoder.copyBufferToBuffer(plan.losses.buffer, 0, staging, 0, plan.losses.sizeBytes);
-    encoder.copyBufferToBuffer(plan.state.buffer, 0, staging, LOSS_CAPACITY * 8, STATE_BYTES);
+    encoder.copyBufferToBuffer(plan.state.buffer, 0, staging, STATE_OFFSET, STATE_BYTES);
+    this.#timestamps?.end(encoder, staging, TIMESTAMPS_OFFSET);
     this.device.handle.queue.submit([encoder.finish()]);
     return { firstStep, steps, staging, submittedAt: performance.now() };
   }
 
-  async #read({ firstStep, steps, staging }: Flight): Promise<Pick<Chunk, 'losses' | 'state'>> {
+  async #read({ firstStep, steps, staging }: Flight): Promise<Reading> {
     try {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
@@ -153,7 +178,8 @@ export class Replay {
     }
     const bytes = staging.getMappedRange();
     const ring = new Float32Array(bytes, 0, LOSS_CAPACITY * 2);
-    const state = unpackState(new Uint32Array(bytes, LOSS_CAPACITY * 8));
+    const state = unpackState(new Uint32Array(bytes, STATE_OFFSET, STATE_BYTES / 4));
+    const interval = this.#timestamps && TimestampPair.read(bytes, TIMESTAMPS_OFFSET);
     // A step whose loss halted is in the ring but not counted; later ones of the chunk were not done.
     const done = state.halted & OVERFLOWED ? state.step : state.step + 1;
     const end = state.halted ? done : firstStep + steps;
@@ -164,6 +190,6 @@ export class Replay {
     }
     staging.unmap();
     this.#free.push(staging);
-    return { losses, state };
+    return { losses, state, interval };
   }
 }
