@@ -1,9 +1,9 @@
 // gemm, subgroup family: for software adapters, whose subgroups are small and of one size.
 // There a load costs tens of instructions and a barrier more still, so a workgroup is one subgroup and there is no workgroup
-// memory. A subgroup makes a 32 x 32 tile of C: a lane loads 4 x 4 blocks of A and of B, hands its rows of A to the other
-// lanes, and owns some columns of C. Four of k go into one sum, because its accumulators, which are more than a CPU has
-// registers, are fetched and put back every time. A larger tile would load less, but takes longer to compile than it saves,
-// and its code no longer fits the CPU's caches. Needs subgroup_S.wgsl, operands_*.wgsl, gemm.wgsl and an operation.
+// memory. A subgroup makes 32 rows and TILE_COLUMNS columns of C: a lane loads 4 x 4 blocks of A and of B, hands its rows of A
+// to the other lanes, and owns some columns of C. Four of k go into one sum, because its accumulators, which are more than a CPU
+// has registers, are fetched and put back every time. Larger tiles load less and take longer to compile.
+// Needs subgroup_S.wgsl, operands_*.wgsl, gemm.wgsl and an operation.
 
 // Sums of 16 rows by the lane's columns. Named, because an array indexed in the loop would not stay in registers.
 struct Tile {
@@ -20,7 +20,7 @@ fn main(
   let p = problem(workgroup_id.x);
   let row0 = p.row_tile * 32u;
   let row = row0 + 4u * lane;
-  let column = workgroup_id.y * 32u + 4u * lane;
+  let column = workgroup_id.y * TILE_COLUMNS + 4u * lane;
   // A dispatch is one workgroup deep, so this adds nothing; but the compiler does not know, and lanes stay variables.
   let low_lanes = vec4u(0u, 1u, 2u, 3u) + workgroup_id.z;
   let high_lanes = vec4u(4u, 5u, 6u, 7u) + workgroup_id.z;

@@ -7,6 +7,7 @@ enable subgroups;
 // after the other: hence dot(), whose products live no longer than it takes to add them.
 
 const SUBGROUP_SIZE = 4u;
+const TILE_COLUMNS = 32u;
 struct Row { left: vec4f, right: vec4f }
 struct ColumnBlocks { left: Blocks, right: Blocks }
 // Four of k of each column.

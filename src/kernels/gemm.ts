@@ -7,7 +7,7 @@ import { TEXELS_PER_ROW, TEXTURE_READING, textureSize } from '../gpu/texture.ts'
 /**
  * How a matrix product is cut up. `subgroup`: a subgroup makes 32 x 32 of C by handing elements from lane to lane, for
  * software adapters; needs subgroups of one size, 4 or 8. `subgroup_texture`: the same, from copies of A and B in textures
- * where these hold vec4s and fit. `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices in workgroup memory, for
+ * where these hold vec4s and fit, and with 8 lanes 32 x 64 of C. `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices in workgroup memory, for
  * GPUs; runs everywhere. `tile_32x32_split_k`: the same with k cut up, too, and a second dispatch that adds the parts, for
  * products of few tiles on a GPU of many cores; what does not gain from it is as with `tile_32x32`.
  */
@@ -138,9 +138,25 @@ export function isBackwardSplit(
   return variant === 'subgroup_texture' || (isSplitIfLarge && sizes.C * sizes.OC >= LARGE);
 }
 
+/** Whether a tile is twice as wide, which takes twice as long to compile: for large products on lavapipe. */
+function isWide(device: Device, variant: GemmVariant): boolean {
+  return variant === 'subgroup_texture' && device.subgroupSizes.min === VECTORIZED_SUBGROUP;
+}
+
+/** The core's files. */
+function coreOf(device: Device, variant: GemmVariant): string[] {
+  if (!isSubgroupVariant(variant))
+    return [`tile_${TILES[variant].rows}x${TILES[variant].columns}.wgsl`, 'gemm_tile.wgsl'];
+  const lanes = device.subgroupSizes.min;
+  const columns = lanes === VECTORIZED_SUBGROUP ? [`columns_${gemmTiling(device, variant).columns}.wgsl`] : [];
+  return [`subgroup_${lanes}.wgsl`, ...columns, 'gemm_subgroup.wgsl'];
+}
+
 /** How a variant cuts C up: threads of a workgroup, rows and columns of its tile. */
 export function gemmTiling(device: Device, variant: GemmVariant): { threads: number; rows: number; columns: number } {
-  if (isSubgroupVariant(variant)) return { threads: device.subgroupSizes.min, rows: 32, columns: 32 };
+  if (isSubgroupVariant(variant)) {
+    return { threads: device.subgroupSizes.min, rows: 32, columns: isWide(device, variant) ? 64 : 32 };
+  }
   return { threads: 64, ...TILES[variant] };
 }
 
@@ -168,9 +184,7 @@ export function gemmCommands(
 ): Command[] {
   const { device } = pool;
   const { problem, quads, rowTiles, columns } = options;
-  const core = isSubgroupVariant(variant)
-    ? [`subgroup_${device.subgroupSizes.min}.wgsl`, 'gemm_subgroup.wgsl']
-    : [`tile_${TILES[variant].rows}x${TILES[variant].columns}.wgsl`, 'gemm_tile.wgsl'];
+  const core = coreOf(device, variant);
   const workgroups = [rowTiles, Math.ceil(columns / gemmTiling(device, variant).columns), 1] as const;
   const fits = ({ sizeBytes }: Tensor) => textureSize(sizeBytes).height <= device.limits.maxTextureDimension2D;
   if (variant === 'subgroup_texture' && quads && fits(operands.operand_a) && fits(operands.operand_b)) {
