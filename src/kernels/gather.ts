@@ -2,6 +2,7 @@ import { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '.
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 
 const WORKGROUP_SIZE = 64;
+const PIXELS_PER_THREAD = 16;
 
 /** Images of one byte per pixel, packed into u32 words, on the GPU. */
 export interface PackedImages {
@@ -61,10 +62,10 @@ export function gather(
     half_bits: options.shuffle ? shuffleHalfBits(images.count) : 0,
     seed: options.seed,
   };
-  const kernel = createKernel(pool.device, ['elementwise.wgsl', 'shuffle.wgsl', 'state.wgsl', 'gather.wgsl'], {
-    WORKGROUP_SIZE,
-  });
-  const threads = batch * Math.ceil(imageSize / 4);
+  const pixels = imageSize % 4 === 0 ? 'pixels_vec4.wgsl' : 'pixels_scalar.wgsl';
+  const files = ['elementwise.wgsl', 'shuffle.wgsl', 'state.wgsl', 'gather.wgsl', pixels];
+  const kernel = createKernel(pool.device, files, { WORKGROUP_SIZE });
+  const threads = batch * Math.ceil(imageSize / PIXELS_PER_THREAD);
   const workgroups = linearWorkgroups(pool.device, threads, WORKGROUP_SIZE);
   return createDispatch(pool, 'gather', kernel, { images: images.words, state, x }, params, workgroups);
 }
