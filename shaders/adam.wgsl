@@ -2,12 +2,13 @@
 //   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 //   param -= learning_rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 // The last line with both sides of the fraction times sqrt(1 - beta2^t), which saves a division for every parameter.
-// grad, param, m, v: (P) f32 as vec4, P a multiple of four. t is the number of this step, from 1. One thread: four parameters.
+// grad, param, m, v: (P) f32 as vec4, P a multiple of four. t is the number of this step, from 1.
 // A new v or parameter that is not finite sets OVERFLOWED. m needs no look: it is at most the largest gradient so far, and a
 // gradient that is not finite makes v so; nor does what a moment brings along, which goes into the parameter.
 // Needs elementwise.wgsl, state.wgsl.
 
 override WORKGROUP_SIZE: u32 = 64u;
+override QUADS: u32 = 1u;  // of a thread
 
 struct Params {
   quads: u32,  // P / 4
@@ -44,16 +45,29 @@ const INFINITY = vec4u(0x7f800000u);
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3u,
   @builtin(num_workgroups) num_workgroups: vec3u,
-  @builtin(local_invocation_index) local_index: u32,
+  @builtin(local_invocation_id) local_id: vec3u,
 ) {
-  let index = element_index(workgroup_id, num_workgroups, local_index, WORKGROUP_SIZE);
-  if (index >= params.quads || (atomicLoad(&state.halted) & HALTED) != 0u) {
+  if ((atomicLoad(&state.halted) & HALTED) != 0u) {
     return;
   }
   let t = f32(state.step);
   let root2 = sqrt(one_minus_exp(params.log_beta2 * t));
   let rate = params.learning_rate / one_minus_exp(params.log_beta1 * t) * root2;
   let epsilon = params.epsilon * root2;
+  // A workgroup's quads lie together, a thread's so far apart that neighbouring threads read neighbours.
+  let first = element_index(workgroup_id, num_workgroups, vec3u(), WORKGROUP_SIZE * QUADS) + local_id.x;
+  let end = min(first + WORKGROUP_SIZE * QUADS, params.quads);
+  if (QUADS == 1u) {
+    if (first < end) { update(first, rate, epsilon); }
+    return;
+  }
+  for (var index = first; index < end; index += WORKGROUP_SIZE) {
+    update(index, rate, epsilon);
+  }
+}
+
+// Both as scaled above.
+fn update(index: u32, rate: f32, epsilon: f32) {
   let g = grad[index];
   let m_new = params.beta1 * m[index] + params.one_minus_beta1 * g;
   let v_new = params.beta2 * v[index] + params.one_minus_beta2 * g * g;

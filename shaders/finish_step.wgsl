@@ -29,7 +29,8 @@ fn is_finite(x: f32) -> bool {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(local_invocation_index) local_index: u32) {
+fn main(@builtin(local_invocation_id) local_id: vec3u) {
+  let local_index = local_id.x;  // see elementwise.wgsl
   var sum = vec2f();
   for (var i = local_index; i < params.bce_terms; i += WORKGROUP_SIZE) {
     sum.x += bce[i];

@@ -24,9 +24,9 @@ struct Params {
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3u,
   @builtin(num_workgroups) num_workgroups: vec3u,
-  @builtin(local_invocation_index) local_index: u32,
+  @builtin(local_invocation_id) local_id: vec3u,
 ) {
-  let index = element_index(workgroup_id, num_workgroups, local_index, WORKGROUP_SIZE);
+  let index = element_index(workgroup_id, num_workgroups, local_id, WORKGROUP_SIZE);
   if (index >= params.batch * params.latent) {
     return;
   }

@@ -62,6 +62,8 @@ const LOSS_GRACE_MS = 100;
 /** The same after a mapping was aborted, which says that a loss is coming: a browser's GPU process may first end compiling. */
 const ABORT_GRACE_MS = 10_000;
 
+const VECTOR_LANES = 8;
+
 const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
 
 const WANTED_LIMITS = [
@@ -114,6 +116,11 @@ export class Device {
   /** Waits about `ms` where waiting for the GPU itself would cost; see `DeviceHost.idle`. */
   idle(ms: number): Promise<void> {
     return ms > 0 ? this.#host.idle(ms) : Promise.resolve();
+  }
+
+  /** Whether a subgroup is an AVX register, as on lavapipe: a software adapter that compiles with LLVM. */
+  get isVectorized(): boolean {
+    return this.subgroupSizes.max === VECTOR_LANES;
   }
 
   /** What the WGSL compiler knows beyond the language's first version. */

@@ -3,6 +3,8 @@ import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import { expectShape } from './shape.ts';
 
 const WORKGROUP_SIZE = 256;
+/** Vec4s that a thread updates where that pays: lavapipe takes long to begin a thread, SwiftShader to go round a loop. */
+const QUADS_IF_VECTORIZED = 4;
 
 export interface AdamConfig {
   learningRate: number;
@@ -40,6 +42,8 @@ export function adam(
     log_beta2: Math.log(beta2),
     epsilon,
   };
-  const kernel = createKernel(pool.device, ['elementwise.wgsl', 'state.wgsl', 'adam.wgsl'], { WORKGROUP_SIZE });
-  return createDispatch(pool, 'adam', kernel, tensors, params, linearWorkgroups(pool.device, P / 4, WORKGROUP_SIZE));
+  const QUADS = pool.device.isVectorized ? QUADS_IF_VECTORIZED : 1;
+  const kernel = createKernel(pool.device, ['elementwise.wgsl', 'state.wgsl', 'adam.wgsl'], { WORKGROUP_SIZE, QUADS });
+  const threads = Math.ceil(P / 4 / QUADS);
+  return createDispatch(pool, 'adam', kernel, tensors, params, linearWorkgroups(pool.device, threads, WORKGROUP_SIZE));
 }

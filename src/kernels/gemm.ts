@@ -43,8 +43,6 @@ export type VariantChoice = GemmVariant | Readonly<Record<string, GemmVariant | 
 const SUBGROUP_SIZES = [4, 8];
 /** From so many weights on a layer is worth copies of its operands, and a dispatch for each of its gradients. */
 const LARGE = 2 ** 14;
-/** The size of subgroups that are AVX registers: where textures are read faster than buffers. */
-const VECTORIZED_SUBGROUP = 8;
 const TILES = {
   tile_32x32: { rows: 32, columns: 32 },
   tile_64x32: { rows: 64, columns: 32 },
@@ -100,7 +98,8 @@ export function supportedVariants(device: Device): GemmVariant[] {
 /** The variant that is used where nobody chose another one. */
 export function defaultVariant(device: Device, { C, OC }: Pick<DenseProblem, 'C' | 'OC'>): GemmVariant {
   const supported = supportedVariants(device);
-  const isCopied = device.subgroupSizes.max === VECTORIZED_SUBGROUP && C * OC >= LARGE;
+  // lavapipe reads textures faster than buffers.
+  const isCopied = device.isVectorized && C * OC >= LARGE;
   return isCopied && supported.includes('subgroup_texture') ? 'subgroup_texture' : supported[0]!;
 }
 
@@ -140,7 +139,7 @@ export function isBackwardSplit(
 
 /** Whether a tile is twice as wide, which takes twice as long to compile: for large products on lavapipe. */
 function isWide(device: Device, variant: GemmVariant): boolean {
-  return variant === 'subgroup_texture' && device.subgroupSizes.min === VECTORIZED_SUBGROUP;
+  return variant === 'subgroup_texture' && device.isVectorized;
 }
 
 /** The core's files. */
@@ -148,7 +147,7 @@ function coreOf(device: Device, variant: GemmVariant): string[] {
   if (!isSubgroupVariant(variant))
     return [`tile_${TILES[variant].rows}x${TILES[variant].columns}.wgsl`, 'gemm_tile.wgsl'];
   const lanes = device.subgroupSizes.min;
-  const columns = lanes === VECTORIZED_SUBGROUP ? [`columns_${gemmTiling(device, variant).columns}.wgsl`] : [];
+  const columns = device.isVectorized ? [`columns_${gemmTiling(device, variant).columns}.wgsl`] : [];
   return [`subgroup_${lanes}.wgsl`, ...columns, 'gemm_subgroup.wgsl'];
 }
 
