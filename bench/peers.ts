@@ -6,9 +6,10 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { DataSet } from '../src/data/dataset.ts';
 import { type AdapterDescription, loadMnist, openAdapter } from '../src/host/node.ts';
 import { describeMachine, machineLine, shortDescription } from './machine.ts';
-import { ContenderBrowser } from './peers/browser.ts';
+import type { ContenderBrowser } from './peers/browser.ts';
 import type { RoundResult } from './peers/contender.ts';
 import { ContenderProcess, type PlayingContender, type Ready } from './peers/process.ts';
 import { READ_EVERY } from './peers/task.ts';
@@ -77,7 +78,7 @@ async function main(): Promise<void> {
     throw new Error('--browser: always on SwiftShader: leave out --adapter');
   const data = await loadMnist();
   const task = await writeTask(data);
-  const browser = values.browser ? await ContenderBrowser.open(data) : undefined;
+  const browser = values.browser ? await openBrowser(data) : undefined;
   const entries: Entry[] = [];
   let adapter: AdapterDescription;
   try {
@@ -103,6 +104,12 @@ async function main(): Promise<void> {
     contenders: entries.map((entry) => evaluate(entry, entries[0]!, at - 1)),
   };
   print(values.json ? JSON.stringify(report) : text(report));
+}
+
+/** Only where it is asked for: a machine without Playwright runs the rest. */
+async function openBrowser(data: DataSet): Promise<ContenderBrowser> {
+  const { ContenderBrowser } = await import('./peers/browser.ts');
+  return ContenderBrowser.open(data);
 }
 
 async function describeNodeAdapter(adapter: string | undefined): Promise<AdapterDescription> {
@@ -132,8 +139,11 @@ async function starters(
     return list;
   }
   const script = fileURLToPath(new URL('peers/peer_torch.py', import.meta.url));
-  const device = torch.cuda && !software ? 'cuda' : 'cpu';
-  return [...list, () => ContenderProcess.start('PyTorch', [torch.executable, script, task, device], ROOT)];
+  const modes = torch.cuda && !software ? ['cuda eager', 'cuda graph'] : ['cpu eager'];
+  const startTorch = (mode: string): Start => {
+    return () => ContenderProcess.start('PyTorch', [torch.executable, script, task, ...mode.split(' ')], ROOT);
+  };
+  return [...list, ...modes.map(startTorch)];
 }
 
 /** Starts a contender and finds out how long a round should be. */
