@@ -25,7 +25,8 @@ const SQUARES = [256, 512, 1024, 2048, 4096];
 /** A square that would take longer is left out. */
 const LONGEST_MS = 2000;
 const ROUNDS = 5;
-const MAX_REPEATS = 200;
+/** In one submission. On a GPU these are a few milliseconds of a small product, enough for its clock to rise. */
+const MAX_REPEATS = 5000;
 /** Elements of each product that are compared with sums in float64. */
 const CHECKED_ELEMENTS = 32;
 
@@ -83,11 +84,16 @@ export async function measureGemm(
     await timeSchedule(device, schedule, 1, 0);
     const once = await timeSchedule(device, schedule, 1, 0);
     checkSample(label, product, numbers, await download(device, out));
-    const repeats = Math.max(1, Math.min(MAX_REPEATS, Math.round(budgetMs / ROUNDS / once)));
+    const repeatsFor = (ms: number) => Math.max(1, Math.min(MAX_REPEATS, Math.round(budgetMs / ROUNDS / ms)));
+    // One run is mostly waiting if it is short: how long many take says more.
+    const few = Math.min(100, repeatsFor(once));
+    const shorter = few === 1 ? once : (await timeSchedule(device, schedule, few, 0)) / few;
+    const repeats = repeatsFor(shorter);
+    if (repeats > few) await timeSchedule(device, schedule, repeats, 0.7 * shorter * repeats);
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       // Sleeping through most of the shortest time so far: a first sample that was slow must not slow the others.
-      const sleepMs = 0.7 * Math.min(once, ...times) * repeats;
+      const sleepMs = 0.7 * Math.min(shorter, ...times) * repeats;
       times.push((await timeSchedule(device, schedule, repeats, sleepMs)) / repeats);
     }
     const ms = median(times);

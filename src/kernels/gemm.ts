@@ -117,6 +117,13 @@ export function chosenVariant(device: Device, choice: VariantChoice | undefined,
   return variant;
 }
 
+/** Whether it may be worth a dispatch for each of a layer's two gradients, so that the tuner should find out. */
+export function isSplittable(device: Device, { B, C, OC }: Omit<DenseProblem, 'operation'>): boolean {
+  const isLarge = C * OC >= LARGE;
+  const isSkinny = isDistinct('tile_32x32_split_k', { operation: 'backward input', B, C, OC });
+  return isLarge && (isSkinny || supportedVariants(device).some(isSubgroupVariant));
+}
+
 /**
  * Whether a layer's two gradients get a dispatch each. Without a choice: with a subgroup variant, if the layer is large.
  * There a kernel of both is half as fast, because its loop, with the loads of either, outgrows the CPU's caches of code.

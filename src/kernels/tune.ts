@@ -15,6 +15,7 @@ import {
   type GemmVariant,
   isBackwardSplit,
   isDistinct,
+  isSplittable,
   problemKey,
   supportedVariants,
 } from './gemm.ts';
@@ -49,7 +50,7 @@ const SLEEP = 0.7;
 const OVERSLEPT = 1.1;
 /** Runs of a sample take about this long together. */
 const SAMPLE_MS = 6;
-const MAX_RUNS = 200;
+const MAX_RUNS = 1000;
 
 /**
  * Measures for each problem which variant is the fastest on this device, the largest problem first. Problems whose turn does
@@ -95,7 +96,7 @@ class Tuner {
   /** A `backward` that may be split is measured both ways, and then has answers for its halves too. */
   async tune(problem: DenseProblem): Promise<TunedProblem[]> {
     const usual: Choice = defaultVariant(this.#device, problem);
-    if (problem.operation !== 'backward' || !isBackwardSplit(this.#device, 'subgroup', problem)) {
+    if (problem.operation !== 'backward' || !isSplittable(this.#device, problem)) {
       return [await this.#tune(problem, usual)];
     }
     const weight = await this.#tune({ ...problem, operation: 'backward weight' }, usual);

@@ -1,4 +1,4 @@
-import type { Device } from '../../src/gpu/device.ts';
+import { Device } from '../../src/gpu/device.ts';
 import { chosenVariant, defaultVariant, problemKey, supportedVariants } from '../../src/kernels/gemm.ts';
 import { tuneGemm } from '../../src/kernels/tune.ts';
 import { parameterTable } from '../../src/vae/parameters.ts';
@@ -73,6 +73,23 @@ test('a large layer is measured with one dispatch for both gradients and with tw
   ]);
   const both = tuned.find(({ problem }) => problem.operation === 'backward');
   expect(both?.candidates.map(({ choice }) => choice)).toContain('split');
+});
+
+test("a GPU, whose subgroups are not a software adapter's, is tuned and trained with tiles", async ({ device }) => {
+  const host = { idle: (ms: number) => device.idle(ms), languageFeatures: device.languageFeatures, dispose: () => {} };
+  const gpu = new Device(device.handle, device.info, { min: 32, max: 32 }, host);
+  const large = { hidden: [128], latent: 2, batch: 20 };
+  const data = tinyData(200, 12, 12);
+  const { variants } = await tunedVariants(gpu, large, { imageSize: 144, store: memoryStore(), budgetMs: 60_000 });
+  const chosen = Object.entries(variants).filter(([, variant]) => variant !== 'split');
+  expect(chosen.length).toBeGreaterThan(0);
+  for (const [key, variant] of chosen) expect(variant, key).toMatch(/^tile_/);
+  const vae = await Vae.create(gpu, data, { ...large, epochs: 1 }, { variants });
+  try {
+    expect((await vae.train()).finished).toBe(true);
+  } finally {
+    vae.dispose();
+  }
 });
 
 test('answers are remembered for the adapter, measured again only when asked', async ({ device }) => {
