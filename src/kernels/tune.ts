@@ -43,6 +43,8 @@ export interface Tuning {
 const MARGIN = 0.95;
 /** A choice that takes this many times the best one's time is given up after one run, and not tried for other problems. */
 const HOPELESS = 2;
+/** One run that takes less than this, from submission to completion, is mostly waiting: on a GPU it says nothing of the kernel. */
+const MOSTLY_WAITING_MS = 1;
 const SAMPLES = 3;
 const MOST_TRIES = 12;
 /** How much of a sample's expected time is slept through, since waiting for a GPU keeps a core busy. */
@@ -150,7 +152,7 @@ class Tuner {
       // The first run compiles.
       await timeSchedule(this.#device, schedule, 1, 0);
       const once = await timeSchedule(this.#device, schedule, 1, 0);
-      if (once > HOPELESS * best) return once;
+      if (once > Math.max(HOPELESS * best, MOSTLY_WAITING_MS)) return once;
       let shortest = once;
       for (let sample = 0, tries = 0; sample < SAMPLES && tries < MOST_TRIES; tries++) {
         const runs = Math.max(1, Math.min(MAX_RUNS, Math.round(SAMPLE_MS / shortest)));
