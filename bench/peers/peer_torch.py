@@ -42,7 +42,7 @@ def layers():
 
 model = layers()
 encoder, (heads,), decoder = model[: task["encoderLayers"]], model[task["encoderLayers"] :][:1], model[task["encoderLayers"] + 1 :]
-# One kernel for all parameters, where PyTorch has that; on the CPU it is slower than the default.
+# One kernel for all parameters on a GPU; PyTorch 1.13 has none for the CPU.
 optimizer = torch.optim.Adam(model.parameters(), lr=task["learningRate"], fused=device.type == "cuda" or None, capturable=captures)
 images = numbers("images.f32").view(-1, batch, encoder[0].in_features).to(device)
 
