@@ -14,7 +14,7 @@ fn problem(row_tile: u32) -> Problem {
   return input_problem(row_tile - params.weight_tiles, WEIGHT_PART + 1u);
 }
 
-fn load_b(part: u32, index: u32) -> Element {
+fn load_b(part: u32, index: Index) -> Element {
   if (part == WEIGHT_PART) {
     return read_b(index);
   }

@@ -9,10 +9,10 @@ fn input_problem(row_tile: u32, part: u32) -> Problem {
 
 fn store_dinp(at: u32, sums: vec4f, inside: vec4<bool>) {
   // Read also where nothing is stored, from the last element then: reads within a condition take compilers seconds.
-  let ats = min(at + vec4u(0u, 1u, 2u, 3u), vec4u(params.B * params.C - 1u)) / WIDTH;
+  let ats = min(at + vec4u(0u, 1u, 2u, 3u), vec4u(params.B * params.C - 1u)) >> vec4u(SHIFT);
   let positive = four(inp[ats.x], inp[ats.y], inp[ats.z], inp[ats.w]) > vec4f();
   let values = select(vec4f(), sums, positive | vec4<bool>(params.relu == 0u));
-  if (inside.x) { dinp[at / WIDTH] = element(values, 0u); }
+  if (inside.x) { dinp[at >> SHIFT] = element(values, 0u); }
   if (WIDTH == 1u) {
     if (inside.y) { dinp[at + 1u] = element(values, 1u); }
     if (inside.z) { dinp[at + 2u] = element(values, 2u); }

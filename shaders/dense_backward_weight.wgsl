@@ -8,7 +8,7 @@ fn weight_problem(row_tile: u32, part: u32) -> Problem {
 }
 
 fn store_dweight(at: u32, sums: vec4f, inside: vec4<bool>) {
-  if (inside.x) { dweight[at / WIDTH] = element(sums, 0u); }
+  if (inside.x) { dweight[at >> SHIFT] = element(sums, 0u); }
   if (WIDTH == 1u) {
     if (inside.y) { dweight[at + 1u] = element(sums, 1u); }
     if (inside.z) { dweight[at + 2u] = element(sums, 2u); }

@@ -5,7 +5,7 @@ fn problem(row_tile: u32) -> Problem {
   return weight_problem(row_tile, 0u);
 }
 
-fn load_b(part: u32, index: u32) -> Element {
+fn load_b(part: u32, index: Index) -> Element {
   return read_b(index);
 }
 

@@ -13,8 +13,8 @@ fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
   let columns = column + vec4u(0u, 1u, 2u, 3u);
   let inside = columns < vec4u(params.OC);
   let last = min(columns, vec4u(params.OC - 1u));
-  let own = last / WIDTH;
-  let at = (row * params.OC + last) / WIDTH;
+  let own = last >> vec4u(SHIFT);
+  let at = (row * params.OC + last) >> vec4u(SHIFT);
   let logits = sums + four(bias[own.x], bias[own.y], bias[own.z], bias[own.w]);
   let target_x = four(x[at.x], x[at.y], x[at.z], x[at.w]);
   let e = exp(-abs(logits));

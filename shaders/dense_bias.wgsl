@@ -4,7 +4,7 @@
 
 fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
   let columns = column + vec4u(0u, 1u, 2u, 3u);
-  let last = min(columns, vec4u(params.OC - 1u)) / WIDTH;
+  let last = min(columns, vec4u(params.OC - 1u)) >> vec4u(SHIFT);
   var value = sums + four(bias[last.x], bias[last.y], bias[last.z], bias[last.w]);
   switch (params.activation) {
     case 1u: { value = select(value, vec4f(), value < vec4f()); }  // not max(): that would hide a NaN
@@ -12,7 +12,7 @@ fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
     default: {}
   }
   let at = row * params.OC + columns;
-  if (columns.x < params.OC) { out[at.x / WIDTH] = element(value, 0u); }
+  if (columns.x < params.OC) { out[at.x >> SHIFT] = element(value, 0u); }
   if (WIDTH == 1u) {
     if (columns.y < params.OC) { out[at.y] = element(value, 1u); }
     if (columns.z < params.OC) { out[at.z] = element(value, 2u); }

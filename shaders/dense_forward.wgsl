@@ -15,7 +15,7 @@ fn problem(row_tile: u32) -> Problem {
   return Problem(params.B, params.OC, params.C, params.C, 1u, 1u, params.C, true, true, row_tile, 0u);
 }
 
-fn load_b(part: u32, index: u32) -> Element {
+fn load_b(part: u32, index: Index) -> Element {
   return read_b(index);
 }
 

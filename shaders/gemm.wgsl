@@ -1,4 +1,4 @@
-// gemm: C = epilogue(op(A) op(B)), C (M, N). What the cores (gemm_tile.wgsl, gemm_subgroup*.wgsl) and the operations
+// gemm: C = epilogue(op(A) op(B)), C (M, N). What the cores (gemm_tile.wgsl, gemm_subgroup_*.wgsl) and the operations
 // (dense_forward.wgsl, dense_backward*.wgsl) agree on. The layouts that training needs differ only in strides:
 //   NT  A (M, K), B (N, K)   forward:         out = inp weight^T
 //   NN  A (M, K), B (K, N)   input gradient:  dinp = dout weight
@@ -31,4 +31,24 @@ struct Problem {
 fn inside_k(values: mat4x4f, k: u32, K: u32) -> mat4x4f {
   let inside = select(vec4f(), vec4f(1.0), k + vec4u(0u, 1u, 2u, 3u) < vec4u(K));
   return mat4x4f(values[0] * inside, values[1] * inside, values[2] * inside, values[3] * inside);
+}
+
+// B's rows k .. k + 3, four columns of each; k a multiple of four. Columns beyond N hold something.
+fn load_b_block(p: Problem, b: Blocks, k: u32) -> mat4x4f {
+  let at = vectors(b, k);
+  let values = mat4x4f(
+    load_b_vector(p, at.x, k),
+    load_b_vector(p, at.y, k),
+    load_b_vector(p, at.z, k),
+    load_b_vector(p, at.w, k),
+  );
+  return transpose(columns_of_b(p, values));
+}
+
+// Ends the rows row .. row + 3 of A, as far as there are so many.
+fn store_row_sums(p: Problem, row: u32, sums: vec4f) {
+  if (row < p.M) { epilogue_row(p.part, row, sums.x); }
+  if (row + 1u < p.M) { epilogue_row(p.part, row + 1u, sums.y); }
+  if (row + 2u < p.M) { epilogue_row(p.part, row + 2u, sums.z); }
+  if (row + 3u < p.M) { epilogue_row(p.part, row + 3u, sums.w); }
 }

@@ -15,14 +15,14 @@ fn problem(row_tile: u32) -> Problem {
   return Problem(params.M, params.N, params.K, params.K, 1u, b_k, b_column, true, B_ALONG_K, row_tile, 0u);
 }
 
-fn load_b(part: u32, index: u32) -> Element {
+fn load_b(part: u32, index: Index) -> Element {
   return read_b(index);
 }
 
 fn epilogue(part: u32, row: u32, column: u32, sums: vec4f) {
   let at = row * params.N + column;
   let inside = column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.N);
-  if (inside.x) { partial_sums[at / WIDTH] = element(sums, 0u); }
+  if (inside.x) { partial_sums[at >> SHIFT] = element(sums, 0u); }
   if (WIDTH == 1u) {
     if (inside.y) { partial_sums[at + 1u] = element(sums, 1u); }
     if (inside.z) { partial_sums[at + 2u] = element(sums, 2u); }

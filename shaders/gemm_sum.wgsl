@@ -18,7 +18,7 @@ fn main(
   for (var row = row0; row < min(row0 + 4u, p.M); row++) {
     var sums = vec4f();
     for (var part = 0u; part < PARTS; part++) {
-      let at = ((part * p.M + row) * p.N + columns) / WIDTH;
+      let at = ((part * p.M + row) * p.N + columns) >> vec4u(SHIFT);
       sums += four(read_a(at.x), read_a(at.y), read_a(at.z), read_a(at.w));
     }
     epilogue(p.part, row, column, sums);

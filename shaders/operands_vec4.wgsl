@@ -1,9 +1,10 @@
 // gemm, operands read four neighbours at a time: whichever of an operand's two dimensions is contiguous in memory must be a
 // multiple of four. The other one may have any size. Beyond the end the last element is read again; in a block that begins
-// below K, A is zero beyond K. Needs operands_buffer.wgsl or operands_texture.wgsl.
+// below K, A is zero beyond K. Needs operands_buffer.wgsl, operands_texture.wgsl or operands_sampled.wgsl.
 
 alias Element = vec4f;
-const WIDTH = 4u;  // numbers of an Element
+const WIDTH = 4u;  // numbers of an Element: 2^SHIFT, because compilers of software adapters divide, lane by lane
+const SHIFT = 2u;
 
 // The Element that holds values[i].
 fn element(values: vec4f, i: u32) -> Element {
@@ -18,9 +19,9 @@ fn four(x: Element, y: Element, z: Element, w: Element) -> vec4f {
 // Where a thread's blocks lie, in vec4s, so that the loop over k has little to compute. A block is four vectors along the
 // contiguous dimension, one after the other along the other one.
 struct Blocks {
-  first: vec4u,  // the block for k = 0
-  step: u32,     // from a block to the next one along k
-  last: vec4u,   // of those in K
+  first: Indices,  // the block for k = 0
+  step: Index,     // from a block to the next one along k
+  last: Indices,   // of those in K
 }
 
 // Rows row .. row + 3 of A.
@@ -36,30 +37,38 @@ fn b_blocks(p: Problem, column: u32) -> Blocks {
 fn blocks(position: u32, size: u32, stride: u32, K: u32, k_stride: u32, along_k: bool) -> Blocks {
   let numbers = vec4u(0u, 1u, 2u, 3u);
   if (along_k) {
-    let first = min(position + numbers, vec4u(size - 1u)) * (stride / 4u);
-    return Blocks(first, 1u, first + (K - 1u) / 4u);
+    let first = min(position + numbers, vec4u(size - 1u)) * (stride >> 2u);
+    return Blocks(to_indices(first), 1, to_indices(first + ((K - 1u) >> 2u)));
   }
-  let quad = min(position, size - 1u) / 4u;
-  let last = vec4u((K - 1u) * (k_stride / 4u) + quad);
-  return Blocks(min(numbers * (k_stride / 4u) + quad, last), k_stride, last);
+  let quad = min(position, size - 1u) >> 2u;
+  let last = vec4u((K - 1u) * (k_stride >> 2u) + quad);
+  return Blocks(to_indices(min(numbers * (k_stride >> 2u) + quad, last)), Index(k_stride), to_indices(last));
+}
+
+// The four vectors of the block at k, a multiple of four.
+fn vectors(b: Blocks, k: u32) -> Indices {
+  return min(b.first + Index(i32(k >> 2u)) * b.step, b.last);
 }
 
 // Four rows of A, each with its k .. k + 3; k a multiple of four. Rows beyond M hold something.
 fn load_a_block(p: Problem, a: Blocks, k: u32) -> mat4x4f {
-  let index = min(a.first + k / 4u * a.step, a.last);
-  let values = mat4x4f(read_a(index.x), read_a(index.y), read_a(index.z), read_a(index.w));
+  let at = vectors(a, k);
+  let values = mat4x4f(read_a(at.x), read_a(at.y), read_a(at.z), read_a(at.w));
   if (p.a_along_k) {
     return values;
   }
   return inside_k(transpose(values), k, p.K);
 }
 
-// B's rows k .. k + 3, four columns of each; k a multiple of four. Columns beyond N hold something.
-fn load_b_block(p: Problem, b: Blocks, k: u32) -> mat4x4f {
-  let index = min(b.first + k / 4u * b.step, b.last);
-  let values = mat4x4f(load_b(p.part, index.x), load_b(p.part, index.y), load_b(p.part, index.z), load_b(p.part, index.w));
+// One of the four vectors of a block of B.
+fn load_b_vector(p: Problem, at: Index, k: u32) -> vec4f {
+  return load_b(p.part, at);
+}
+
+// Four columns of B, each with its k .. k + 3, of a block's vectors. Columns beyond N hold something.
+fn columns_of_b(p: Problem, values: mat4x4f) -> mat4x4f {
   if (p.b_along_k) {
-    return transpose(values);
+    return values;
   }
-  return values;
+  return transpose(values);
 }

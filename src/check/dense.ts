@@ -31,6 +31,9 @@ const MODEL_SHAPES = [
 /** Sums of so many that split-K cuts them up, the last part shorter. */
 const LONG_SHAPES = [[20, 257, 130]] as const;
 
+/** A weight whose copy nearly has as many rows of texels as there may be: a sampler must still find each of them. */
+const TALL_SHAPES = [[4, 4000, 1000]] as const;
+
 const ACTIVATIONS: [Activation, (out: Expected) => Expected][] = [
   ['none', (out) => out],
   ['relu', reference.relu],
@@ -189,7 +192,9 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
 }
 
 export function denseChecks(): Check[] {
-  return GEMM_VARIANTS.flatMap((variant) =>
-    [...SHAPES, ...LONG_SHAPES, ...MODEL_SHAPES].flatMap(([B, C, OC]) => checksFor(variant, B, C, OC)),
-  );
+  return GEMM_VARIANTS.flatMap((variant) => {
+    const tall = variant === 'subgroup_texture' ? TALL_SHAPES : [];
+    const shapes = [...SHAPES, ...LONG_SHAPES, ...tall, ...MODEL_SHAPES];
+    return shapes.flatMap(([B, C, OC]) => checksFor(variant, B, C, OC));
+  });
 }

@@ -85,6 +85,7 @@ export class Device {
   readonly subgroupSizes: { min: number; max: number };
   /** Compiled kernels by source and constants; filled by `createKernel`. */
   readonly kernels = new Map<string, Kernel>();
+  #sampler: GPUSampler | undefined;
   #allocatedBytes = 0;
   #lost: DeviceLostError | undefined;
   #disposed = false;
@@ -126,6 +127,12 @@ export class Device {
   /** What the WGSL compiler knows beyond the language's first version. */
   get languageFeatures(): ReadonlySet<string> {
     return this.#host.languageFeatures;
+  }
+
+  /** Samples tensors' copies, see `TextureCopy`: takes the nearest texel, and begins a row again beyond its end. */
+  get sampler(): GPUSampler {
+    this.#sampler ??= this.handle.createSampler({ label: 'texels', addressModeU: 'repeat' });
+    return this.#sampler;
   }
 
   /** Bytes of all buffers and textures that live on this device now. */
@@ -209,7 +216,8 @@ export class Device {
       throw new DeviceLimitError(`${what}: use a smaller model or batch`);
     }
     this.#assertMemory('createTexture', label, textureBytes(size));
-    const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST;
+    const { STORAGE_BINDING, TEXTURE_BINDING, COPY_DST } = GPUTextureUsage;
+    const usage = STORAGE_BINDING | TEXTURE_BINDING | COPY_DST;
     const texture = this.handle.createTexture({ label, size, format: 'rgba32float', usage });
     this.#allocatedBytes += textureBytes(size);
     return texture;

@@ -70,11 +70,17 @@ export function createKernel(device: Device, files: readonly string[], constants
   return kernel;
 }
 
+const TEXTURES: readonly ResourceType[] = [ResourceType.Texture, ResourceType.StorageTexture];
+
 function layoutEntry({ binding, resourceType, access }: VariableInfo): GPUBindGroupLayoutEntry {
   const entry = { binding, visibility: GPUShaderStage.COMPUTE };
   switch (resourceType) {
     case ResourceType.StorageTexture:
       return { ...entry, storageTexture: { access: 'read-only', format: 'rgba32float' } };
+    case ResourceType.Texture:
+      return { ...entry, texture: { sampleType: 'unfilterable-float' } };
+    case ResourceType.Sampler:
+      return { ...entry, sampler: { type: 'non-filtering' } };
     case ResourceType.Uniform:
       return { ...entry, buffer: { type: 'uniform' } };
     default:
@@ -121,9 +127,11 @@ export function createDispatch(
     if (binding.resourceType === ResourceType.Uniform) {
       return { binding: binding.binding, resource: { buffer: createUniform(pool, label, binding, params) } };
     }
+    if (binding.resourceType === ResourceType.Sampler) return { binding: binding.binding, resource: device.sampler };
     const resource = resources[binding.name];
-    if (!resource || 'texture' in resource !== (binding.resourceType === ResourceType.StorageTexture)) {
-      const kind = binding.resourceType === ResourceType.StorageTexture ? "tensor's copy" : 'tensor';
+    const isTexture = TEXTURES.includes(binding.resourceType);
+    if (!resource || 'texture' in resource !== isTexture) {
+      const kind = isTexture ? "tensor's copy" : 'tensor';
       throw new Error(
         `${label}: the kernel ${kernel.label} needs a ${kind} "${binding.name}", got ${[...names].join(', ')}`,
       );

@@ -41,6 +41,8 @@ export interface DenseProblem {
 export type VariantChoice = GemmVariant | Readonly<Record<string, GemmVariant | 'split'>>;
 
 const SUBGROUP_SIZES = [4, 8];
+/** So many rows of a texture an f32 tells apart when it says where between the first and the last one to sample. */
+const MOST_SAMPLED_ROWS = 1024;
 /** From so many weights on a layer is worth copies of its operands, and a dispatch for each of its gradients. */
 const LARGE = 2 ** 14;
 const TILES = {
@@ -90,7 +92,8 @@ export function supportedVariants(device: Device): GemmVariant[] {
   const subgroups = min === max && SUBGROUP_SIZES.includes(min);
   const needs: Partial<Record<GemmVariant, boolean>> = {
     subgroup: subgroups,
-    subgroup_texture: subgroups && device.languageFeatures.has(TEXTURE_READING),
+    subgroup_texture:
+      subgroups && (isSampled(device) ? device.info.software : device.languageFeatures.has(TEXTURE_READING)),
   };
   return GEMM_VARIANTS.filter((variant) => needs[variant] ?? true);
 }
@@ -98,8 +101,8 @@ export function supportedVariants(device: Device): GemmVariant[] {
 /** The variant that is used where nobody chose another one. */
 export function defaultVariant(device: Device, { C, OC }: Pick<DenseProblem, 'C' | 'OC'>): GemmVariant {
   const supported = supportedVariants(device);
-  // lavapipe reads textures faster than buffers.
-  const isCopied = device.isVectorized && C * OC >= LARGE;
+  // Software adapters read textures faster than buffers.
+  const isCopied = C * OC >= LARGE;
   return isCopied && supported.includes('subgroup_texture') ? 'subgroup_texture' : supported[0]!;
 }
 
@@ -110,7 +113,7 @@ export function chosenVariant(device: Device, choice: VariantChoice | undefined,
   const variant = chosen === undefined || chosen === 'split' ? defaultVariant(device, problem) : chosen;
   if (!supported.includes(variant)) {
     const { min, max } = device.subgroupSizes;
-    const textures = variant === 'subgroup_texture' ? ' and storage textures that can be read' : '';
+    const textures = variant === 'subgroup_texture' ? ' and a software adapter that reads textures' : '';
     const needs = `the variant ${variant} needs subgroups of one size (${SUBGROUP_SIZES.join(' or ')})${textures}`;
     throw new RangeError(`gemm: ${needs}, this adapter has ${min} to ${max}: use ${supported.join(' or ')}`);
   }
@@ -144,6 +147,11 @@ export function isBackwardSplit(
   return variant === 'subgroup_texture' || (isSplitIfLarge && sizes.C * sizes.OC >= LARGE);
 }
 
+/** How copies of the operands are read: by a sampler, else as storage textures. */
+function isSampled(device: Device): boolean {
+  return !device.isVectorized;
+}
+
 /** Whether a tile is twice as wide, which takes twice as long to compile: for large products on lavapipe. */
 function isWide(device: Device, variant: GemmVariant): boolean {
   return variant === 'subgroup_texture' && device.isVectorized;
@@ -155,7 +163,7 @@ function coreOf(device: Device, variant: GemmVariant): string[] {
     return [`tile_${TILES[variant].rows}x${TILES[variant].columns}.wgsl`, 'gemm_tile.wgsl'];
   const lanes = device.subgroupSizes.min;
   const columns = device.isVectorized ? [`columns_${gemmTiling(device, variant).columns}.wgsl`] : [];
-  return [`subgroup_${lanes}.wgsl`, ...columns, 'gemm_subgroup.wgsl'];
+  return [`gemm_subgroup_${lanes}.wgsl`, ...columns];
 }
 
 /** How a variant cuts C up: threads of a workgroup, rows and columns of its tile. */
@@ -192,10 +200,12 @@ export function gemmCommands(
   const { problem, quads, rowTiles, columns } = options;
   const core = coreOf(device, variant);
   const workgroups = [rowTiles, Math.ceil(columns / gemmTiling(device, variant).columns), 1] as const;
-  const fits = ({ sizeBytes }: Tensor) => textureSize(sizeBytes).height <= device.limits.maxTextureDimension2D;
+  const mostRows = isSampled(device) ? MOST_SAMPLED_ROWS : device.limits.maxTextureDimension2D;
+  const fits = ({ sizeBytes }: Tensor) => textureSize(sizeBytes).height <= mostRows;
   if (variant === 'subgroup_texture' && quads && fits(operands.operand_a) && fits(operands.operand_b)) {
-    const files = [...core, 'operands_texture.wgsl', 'operands_vec4.wgsl', 'gemm.wgsl', ...operation];
-    const kernel = createKernel(device, files, { TEXELS_PER_ROW });
+    const reading = isSampled(device) ? 'operands_sampled.wgsl' : 'operands_texture.wgsl';
+    const files = [...core, reading, 'operands_vec4.wgsl', 'gemm.wgsl', ...operation];
+    const kernel = createKernel(device, files, isSampled(device) ? {} : { TEXELS_PER_ROW });
     const copies = { operand_a: pool.textureCopy(operands.operand_a), operand_b: pool.textureCopy(operands.operand_b) };
     const dispatch = createDispatch(pool, label, kernel, { ...copies, ...tensors }, params, workgroups);
     return [copies.operand_a, copies.operand_b, dispatch];
