@@ -2,7 +2,7 @@
 // once; of a buffer every number is read on its own, and before textureLoad WGSL's bounds are checked, lane by lane.
 // Needs operands_vec4.wgsl.
 
-// Where a texel's middle is, counted in texels: a sampler takes f32. Exact up to 2^22.
+// Where a texel's middle is, counted in texels: a sampler takes f32. Exact below 2^23.
 alias Index = f32;
 alias Indices = vec4f;
 
@@ -11,7 +11,7 @@ alias Indices = vec4f;
 // Takes the nearest texel. Beyond its end a row begins again, so that an index says where in its row a texel is.
 @group(0) @binding(9) var texels: sampler;
 
-// From an index to a sampler's coordinates. Kept, because the sizes of a texture cost more than sampling it.
+// Texels to a row, and rows to a texture. Kept, because the size of a texture costs as much as sampling it.
 var<private> a_scale: vec2f;
 var<private> b_scale: vec2f;
 
@@ -21,17 +21,23 @@ fn open_operands() {
 }
 
 fn scale(size: vec2u) -> vec2f {
-  return 1.0 / vec2f(vec2u(size.x, size.x * size.y));
+  return 1.0 / vec2f(size);
 }
 
 fn to_indices(quads: vec4u) -> Indices {
   return vec4f(quads) + 0.5;
 }
 
+// The middle of a texel, as a sampler wants it: which column, after whole rows, and which row.
+fn place(index: Index, scale: vec2f) -> vec2f {
+  let rows = index * scale.x;
+  return vec2f(rows, (floor(rows) + 0.5) * scale.y);
+}
+
 fn read_a(index: Index) -> vec4f {
-  return textureSampleLevel(operand_a, texels, index * a_scale, 0.0);
+  return textureSampleLevel(operand_a, texels, place(index, a_scale), 0.0);
 }
 
 fn read_b(index: Index) -> vec4f {
-  return textureSampleLevel(operand_b, texels, index * b_scale, 0.0);
+  return textureSampleLevel(operand_b, texels, place(index, b_scale), 0.0);
 }

@@ -31,7 +31,7 @@ const MODEL_SHAPES = [
 /** Sums of so many that split-K cuts them up, the last part shorter. */
 const LONG_SHAPES = [[20, 257, 130]] as const;
 
-/** A weight whose copy nearly has as many rows of texels as there may be: a sampler must still find each of them. */
+/** A weight whose copy has many rows of texels, a number that is no power of two: a sampler must find each of them. */
 const TALL_SHAPES = [[4, 4000, 1000]] as const;
 
 const ACTIVATIONS: [Activation, (out: Expected) => Expected][] = [

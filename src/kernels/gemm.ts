@@ -41,8 +41,6 @@ export interface DenseProblem {
 export type VariantChoice = GemmVariant | Readonly<Record<string, GemmVariant | 'split'>>;
 
 const SUBGROUP_SIZES = [4, 8];
-/** So many rows of a texture an f32 tells apart when it says where between the first and the last one to sample. */
-const MOST_SAMPLED_ROWS = 1024;
 /** From so many weights on a layer is worth copies of its operands, and a dispatch for each of its gradients. */
 const LARGE = 2 ** 14;
 const TILES = {
@@ -200,8 +198,7 @@ export function gemmCommands(
   const { problem, quads, rowTiles, columns } = options;
   const core = coreOf(device, variant);
   const workgroups = [rowTiles, Math.ceil(columns / gemmTiling(device, variant).columns), 1] as const;
-  const mostRows = isSampled(device) ? MOST_SAMPLED_ROWS : device.limits.maxTextureDimension2D;
-  const fits = ({ sizeBytes }: Tensor) => textureSize(sizeBytes).height <= mostRows;
+  const fits = ({ sizeBytes }: Tensor) => textureSize(sizeBytes).height <= device.limits.maxTextureDimension2D;
   if (variant === 'subgroup_texture' && quads && fits(operands.operand_a) && fits(operands.operand_b)) {
     const reading = isSampled(device) ? 'operands_sampled.wgsl' : 'operands_texture.wgsl';
     const files = [...core, reading, 'operands_vec4.wgsl', 'gemm.wgsl', ...operation];
