@@ -17,7 +17,7 @@ export function fasterAdapter(info: AdapterDescription): string {
   if (!info.software) return '';
   if (isLavapipe(info)) return 'Shaders run on the CPU: only a GPU with a Vulkan driver is faster than this.';
   if (process.platform === 'linux') {
-    return 'Shaders run on the CPU: `npm run setup` installs lavapipe, which is about 7 times as fast.';
+    return 'Shaders run on the CPU: `npm run setup` installs lavapipe, which is about 5 times as fast.';
   }
   return 'Shaders run on the CPU: a GPU with a current driver is faster.';
 }

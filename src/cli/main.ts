@@ -63,7 +63,7 @@ function program(finish: (exitCode: number) => void): Command {
     new Command('setup')
       .summary('install a faster software adapter (Debian and Ubuntu, as root)')
       .description(
-        "Installs Mesa's lavapipe, a software adapter about 7 times as fast as the one that npm brings. Never required, may be run again; needs root on Debian or Ubuntu.",
+        "Installs Mesa's lavapipe, a software adapter about 5 times as fast as the one that npm brings. Never required, may be run again; needs root on Debian or Ubuntu.",
       )
       .option('--dry-run', 'print the commands, run none (default: off)')
       .action(async (options: { dryRun?: boolean }) =>
