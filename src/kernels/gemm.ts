@@ -41,6 +41,8 @@ export interface DenseProblem {
 export type VariantChoice = GemmVariant | Readonly<Record<string, GemmVariant | 'split'>>;
 
 const SUBGROUP_SIZES = [4, 8];
+/** Of k in a turn of the loop of gemm_subgroup_4.wgsl. */
+const TURN = 8;
 /** From so many weights on a layer is worth copies of its operands, and a dispatch for each of its gradients. */
 const LARGE = 2 ** 14;
 const TILES = {
@@ -67,6 +69,12 @@ export function isSubgroupVariant(variant: GemmVariant): variant is 'subgroup' |
 function splittable({ operation, B, C, OC }: DenseProblem): { M: number; N: number; K: number } | undefined {
   if (operation === 'forward' || operation === 'loss') return { M: B, N: OC, K: C };
   return operation === 'backward input' ? { M: B, N: C, K: OC } : undefined;
+}
+
+/** K, what the product of a problem that is not both gradients sums over. */
+function depth({ operation, B, C, OC }: DenseProblem): number {
+  if (operation === 'backward weight') return B;
+  return operation === 'backward input' ? OC : C;
 }
 
 /** Into how many parts split-K cuts k; 1 where it does not. */
@@ -202,7 +210,8 @@ export function gemmCommands(
   if (variant === 'subgroup_texture' && quads && fits(operands.operand_a) && fits(operands.operand_b)) {
     const reading = isSampled(device) ? 'operands_sampled.wgsl' : 'operands_texture.wgsl';
     const files = [...core, reading, 'operands_vec4.wgsl', 'gemm.wgsl', ...operation];
-    const kernel = createKernel(device, files, isSampled(device) ? {} : { TEXELS_PER_ROW });
+    const constants = isSampled(device) ? { WHOLE_TURNS: Number(depth(problem) % TURN === 0) } : { TEXELS_PER_ROW };
+    const kernel = createKernel(device, files, constants);
     const copies = { operand_a: pool.textureCopy(operands.operand_a), operand_b: pool.textureCopy(operands.operand_b) };
     const dispatch = createDispatch(pool, label, kernel, { ...copies, ...tensors }, params, workgroups);
     return [copies.operand_a, copies.operand_b, dispatch];
