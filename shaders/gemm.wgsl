@@ -3,8 +3,14 @@
 //   NT  A (M, K), B (N, K)   forward:         out = inp weight^T
 //   NN  A (M, K), B (K, N)   input gradient:  dinp = dout weight
 //   TN  A (K, M), B (K, N)   weight gradient: dweight = dout^T inp
-// A core gives the entry point; operands_*.wgsl operand_a and operand_b, the type in which they are read, Element (f32 or
-// vec4f), read_a(index), read_b(index), and 4 x 4 blocks. An operation gives
+// A core gives the entry point. operands_*.wgsl give operand_a and operand_b, the type in which they are read, Element (f32 or
+// vec4f), and what to read them by, Index; a core calls
+//   open_operands()                         first
+//   read_a(index), read_b(index)
+//   a_blocks(p, row), b_blocks(p, column)   -> Blocks, where a thread's 4 x 4 blocks lie
+//   load_a_block(p, a, k), load_b_block(p, b, k), or the latter piece by piece:
+//   vectors(b, k), load_b_vector(p, index, k), columns_of_b(p, vectors)
+// An operation gives
 //   problem(row_tile) -> Problem            which product a row of tiles belongs to
 //   load_b(part, index) -> Element          read_b(index), unless a dispatch makes two products
 //   epilogue(part, row, column, sums)       for each of a thread's rows: sums of columns column .. column + 3

@@ -58,9 +58,10 @@ fn main(
   tile.columns = transpose(load_b_block(p, b_left, 0u));
   for (var k = 0u; k < p.K; k += 8u) {
     add_products(&tile, p, load_a_block(p, a_low, k), load_a_block(p, a_high, k), b_left, b_right, k);
+    // These blocks may begin beyond K.
     let next = k + 4u;
-    let low = zero_beyond_k(load_a_block(p, a_low, next), next, p.K);
-    let high = zero_beyond_k(load_a_block(p, a_high, next), next, p.K);
+    let low = inside_k(load_a_block(p, a_low, next), next, p.K);
+    let high = inside_k(load_a_block(p, a_high, next), next, p.K);
     add_products(&tile, p, low, high, b_left, b_right, next);
   }
 
@@ -71,14 +72,6 @@ fn main(
     store_row_sums(p, row + 16u, tile.high_sums);
   }
   epilogue_end((workgroup_id.y * num_workgroups.x + workgroup_id.x) * SUBGROUP_SIZE + lane);
-}
-
-// For a block that may begin beyond K.
-fn zero_beyond_k(values: mat4x4f, k: u32, K: u32) -> mat4x4f {
-  if (WHOLE_TURNS) {
-    return values;
-  }
-  return f32(k < K) * values;
 }
 
 // tile += rows times columns, over k .. k + 3. Loads the right columns' part of that, and the left columns' next one.

@@ -11,6 +11,7 @@ fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
+  open_operands();
   let p = problem(workgroup_id.x);
   let row0 = p.row_tile * 32u + 4u * local.y;
   let column = workgroup_id.y * 32u + 4u * local.x;

@@ -32,6 +32,7 @@ fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
+  open_operands();
   let p = problem(workgroup_id.x);
   let row0 = p.row_tile * TILE_ROWS;
   let column0 = workgroup_id.y * TILE_COLUMNS;

@@ -3,7 +3,7 @@
 // below K, A is zero beyond K. Needs operands_buffer.wgsl, operands_texture.wgsl or operands_sampled.wgsl.
 
 alias Element = vec4f;
-const WIDTH = 4u;  // numbers of an Element: 2^SHIFT, because compilers of software adapters divide, lane by lane
+const WIDTH = 4u;  // numbers of an Element: 2^SHIFT, because SwiftShader's compiler would divide, lane by lane
 const SHIFT = 2u;
 
 // The Element that holds values[i].

@@ -102,7 +102,7 @@ function place(files: readonly string[], texts: readonly string[], line: number)
 /**
  * Binds tensors and parameters to a kernel by the names that its WGSL gives them.
  *
- * @param resources a tensor for every storage binding, a tensor's copy for every texture
+ * @param resources a tensor for every storage binding, a tensor's copy for every texture; a sampler is the device's
  * @param params a number for every field of the uniform `params`
  * @throws Error if a name is missing, unknown, or a range is not aligned
  */

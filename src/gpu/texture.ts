@@ -2,7 +2,7 @@ import type { Tensor } from './tensor.ts';
 
 /** Texels of four f32 in a row of a copy, as the shaders that read it must know. */
 export const TEXELS_PER_ROW = 1024;
-/** The language feature with which a kernel may read such a texture: as a storage texture, which is the fastest way. */
+/** The language feature with which a kernel may read such a texture: as a storage texture. */
 export const TEXTURE_READING = 'readonly_and_readwrite_storage_textures';
 const TEXEL_BYTES = 16;
 

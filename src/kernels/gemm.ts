@@ -6,9 +6,9 @@ import { TEXELS_PER_ROW, TEXTURE_READING, textureSize } from '../gpu/texture.ts'
 
 /**
  * How a matrix product is cut up. `subgroup`: a subgroup makes 32 x 32 of C by handing elements from lane to lane, for
- * software adapters; needs subgroups of one size, 4 or 8. `subgroup_texture`: the same, from copies of A and B in textures
- * where these hold vec4s and fit, and with 8 lanes 32 x 64 of C. `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices in workgroup memory, for
- * GPUs; runs everywhere. `tile_32x32_split_k`: the same with k cut up, too, and a second dispatch that adds the parts, for
+ * software adapters; needs subgroups of one size, 4 or 8. `subgroup_texture`: the same, on software adapters
+ * only, from copies of A and B in textures where these hold vec4s and fit, and with 8 lanes 32 x 64 of C.
+ * `tile_ROWSxCOLUMNS`: 64 threads make that much of C from slices in workgroup memory, for GPUs; runs everywhere. `tile_32x32_split_k`: the same with k cut up, too, and a second dispatch that adds the parts, for
  * products of few tiles on a GPU of many cores; what does not gain from it is as with `tile_32x32`.
  */
 export const GEMM_VARIANTS = [
@@ -99,7 +99,7 @@ export function supportedVariants(device: Device): GemmVariant[] {
   const needs: Partial<Record<GemmVariant, boolean>> = {
     subgroup: subgroups,
     subgroup_texture:
-      subgroups && (isSampled(device) ? device.info.software : device.languageFeatures.has(TEXTURE_READING)),
+      subgroups && device.info.software && (isSampled(device) || device.languageFeatures.has(TEXTURE_READING)),
   };
   return GEMM_VARIANTS.filter((variant) => needs[variant] ?? true);
 }

@@ -92,6 +92,18 @@ test("a GPU, whose subgroups are not a software adapter's, is tuned and trained 
   }
 });
 
+test('operands are read from textures on software adapters only', ({ device }) => {
+  const host = { idle: (ms: number) => device.idle(ms), languageFeatures: device.languageFeatures, dispose: () => {} };
+  const large = { C: 784, OC: 512 };
+  for (const lanes of [4, 8]) {
+    const withSoftware = (software: boolean): Device =>
+      new Device(device.handle, { ...device.info, software }, { min: lanes, max: lanes }, host);
+    expect(defaultVariant(withSoftware(true), large)).toBe('subgroup_texture');
+    expect(supportedVariants(withSoftware(false))).not.toContain('subgroup_texture');
+    expect(defaultVariant(withSoftware(false), large)).toBe('subgroup');
+  }
+});
+
 test('answers are remembered for the adapter, measured again only when asked', async ({ device }) => {
   const store = memoryStore();
   const first = await tunedVariants(device, config, { imageSize: 16, store });
