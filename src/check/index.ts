@@ -3,6 +3,7 @@ import { supportedVariants } from '../kernels/gemm.ts';
 import { adamChecks } from './adam.ts';
 import type { Check } from './check.ts';
 import { denseChecks } from './dense.ts';
+import { elementwiseChecks } from './elementwise.ts';
 import { finishStepChecks } from './finish-step.ts';
 import { gatherChecks } from './gather.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
@@ -21,6 +22,7 @@ export function allChecks(): Check[] {
   return [
     ...gatherChecks(),
     ...denseChecks(),
+    ...elementwiseChecks(),
     ...reparameterizeChecks(),
     ...finishStepChecks(),
     ...adamChecks(),

@@ -1,0 +1,63 @@
+import { expect, test } from 'playwright/test';
+import { testValues } from '../../src/check/check.ts';
+import * as activation from '../../src/check/reference/activation.ts';
+import { ACTIVATION_FUNCTIONS } from '../../src/kernels/activation.ts';
+
+// The gradients that the references state, and that the kernels are checked against, are those of the references' own
+// forward passes: here by central differences in float64, off by about H² f‴ / 6 + 1e-16 f / H.
+const H = 1e-5;
+const ERROR = 1e-8;
+
+/** d loss / d values, element by element. */
+function differences(values: ArrayLike<number>, loss: (values: Float64Array) => number): Float64Array {
+  const moved = Float64Array.from(values);
+  return moved.map((value, i) => {
+    moved[i] = value + H;
+    const above = loss(moved);
+    moved[i] = value - H;
+    const below = loss(moved);
+    moved[i] = value;
+    return (above - below) / (2 * H);
+  });
+}
+
+function expectClose(what: string, got: ArrayLike<number>, expected: Float64Array): void {
+  expect(got.length).toBe(expected.length);
+  for (const [i, value] of expected.entries()) {
+    const tolerance = ERROR * (1 + Math.abs(value));
+    const error = Math.abs(got[i]! - value);
+    expect(error <= tolerance, `${what}[${i}] is ${got[i]}, differences say ${value}`).toBe(true);
+  }
+}
+
+/** Σ a b: a loss whose gradient with respect to `a` is `b`. */
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
+}
+
+test('activations', () => {
+  // None within H of a kink.
+  const inp = testValues(60, 1).map((value) => value * 8);
+  expect(Math.min(...inp.map(Math.abs))).toBeGreaterThan(10 * H);
+  const dout = testValues(60, 2);
+  for (const name of ACTIVATION_FUNCTIONS) {
+    const expected = differences(inp, (values) => dot(activation.activationForward(name, values).values, dout));
+    expectClose(name, activation.activationBackward(name, inp, dout).values, expected);
+  }
+});
+
+test('the error function', () => {
+  // DLMF, table 7.23; Abramowitz & Stegun, table 7.1.
+  const known = [
+    [0, 0],
+    [0.5, 0.5204998778130465],
+    [1, 0.8427007929497149],
+    [2, 0.9953222650189527],
+    [2.5, 0.999593047982555],
+    [3, 0.9999779095030014],
+  ] as const;
+  for (const [x, value] of known) {
+    expect(Math.abs(activation.erf(x) - value)).toBeLessThanOrEqual(4e-16);
+    expect(activation.erf(-x)).toBeCloseTo(-activation.erf(x), 15);
+  }
+});
