@@ -6,7 +6,9 @@ import { denseChecks } from './dense.ts';
 import { elementwiseChecks } from './elementwise.ts';
 import { finishStepChecks } from './finish-step.ts';
 import { gatherChecks } from './gather.ts';
+import { likelihoodChecks } from './likelihood.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
+import { stepScheduleChecks } from './step-schedule.ts';
 import { vaeChecks } from './vae.ts';
 
 export { type Check, type CheckReport, type Difference, runCheck } from './check.ts';
@@ -23,6 +25,8 @@ export function allChecks(): Check[] {
     ...gatherChecks(),
     ...denseChecks(),
     ...elementwiseChecks(),
+    ...stepScheduleChecks(),
+    ...likelihoodChecks(),
     ...reparameterizeChecks(),
     ...finishStepChecks(),
     ...adamChecks(),

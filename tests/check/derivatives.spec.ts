@@ -1,7 +1,10 @@
 import { expect, test } from 'playwright/test';
 import { testValues } from '../../src/check/check.ts';
 import * as activation from '../../src/check/reference/activation.ts';
+import * as likelihood from '../../src/check/reference/likelihood.ts';
+import { scheduleFactor } from '../../src/check/reference/step-schedule.ts';
 import { ACTIVATION_FUNCTIONS } from '../../src/kernels/activation.ts';
+import { type StepSchedule, stepFactor } from '../../src/kernels/step-schedule.ts';
 
 // The gradients that the references state, and that the kernels are checked against, are those of the references' own
 // forward passes: here by central differences in float64, off by about H² f‴ / 6 + 1e-16 f / H.
@@ -59,5 +62,53 @@ test('the error function', () => {
   for (const [x, value] of known) {
     expect(Math.abs(activation.erf(x) - value)).toBeLessThanOrEqual(4e-16);
     expect(activation.erf(-x)).toBeCloseTo(-activation.erf(x), 15);
+  }
+});
+
+test('likelihoods', () => {
+  const [B, D] = [3, 5];
+  const scale = 1.5 / B;
+  const pred = testValues(B * D, 3).map((value) => value * 2);
+  const heads = testValues(2 * B * D, 4);
+  const x = testValues(B * D, 5).map(Math.abs);
+  const sum = ({ sum }: likelihood.Likelihood) => scale * sum.values[0]!;
+  for (const sigma of [undefined, 0.4]) {
+    const expected = differences(pred, (values) => sum(likelihood.squaredError(values, x, scale, sigma)));
+    expectClose(`sigma ${sigma}`, likelihood.squaredError(pred, x, scale, sigma).gradient.values, expected);
+  }
+  const learned = likelihood.gaussianLearned(pred, x, -0.7, scale);
+  const dmean = differences(pred, (values) => sum(likelihood.gaussianLearned(values, x, -0.7, scale)));
+  expectClose('dmean', learned.gradient.values, dmean);
+  const dlogvar = differences([-0.7], ([logvar]) => sum(likelihood.gaussianLearned(pred, x, logvar!, scale)));
+  expectClose('dlogvar', learned.dlogvar.values, dlogvar);
+  const dheads = differences(heads, (values) => sum(likelihood.gaussianHeads(values, x, D, scale)));
+  expectClose('dheads', likelihood.gaussianHeads(heads, x, D, scale).gradient.values, dheads);
+});
+
+test('a given sigma is a learned one, and a sigma per element, of the same value', () => {
+  const [B, D] = [2, 3];
+  const mean = testValues(B * D, 3);
+  const x = testValues(B * D, 5);
+  const logvar = 2 * Math.log(0.4);
+  const heads = Float64Array.from({ length: 2 * B * D }, (_, i) =>
+    i % (2 * D) < D ? mean[Math.floor(i / (2 * D)) * D + (i % D)]! : logvar,
+  );
+  const [sum] = likelihood.squaredError(mean, x, 1, 0.4).sum.values;
+  expect(likelihood.gaussianLearned(mean, x, logvar, 1).sum.values[0]).toBeCloseTo(sum!, 12);
+  expect(likelihood.gaussianHeads(heads, x, D, 1).sum.values[0]).toBeCloseTo(sum!, 12);
+});
+
+test('a schedule is on the CPU what its formula says', () => {
+  const schedules: StepSchedule[] = [
+    { kind: 'constant' },
+    { kind: 'warmup', steps: 7 },
+    { kind: 'cyclical', period: 10, ratio: 0.3 },
+    { kind: 'cosine', steps: 30, warmup: 4 },
+    { kind: 'cosine', steps: 30 },
+  ];
+  for (const schedule of schedules) {
+    for (let done = 0; done < 40; done++) {
+      expect(stepFactor(schedule, done), JSON.stringify(schedule)).toBeCloseTo(scheduleFactor(schedule, done), 12);
+    }
   }
 });
