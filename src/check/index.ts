@@ -8,6 +8,7 @@ import { finishStepChecks } from './finish-step.ts';
 import { gatherChecks } from './gather.ts';
 import { likelihoodChecks } from './likelihood.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
+import { softmaxCrossEntropyChecks } from './softmax-cross-entropy.ts';
 import { stepScheduleChecks } from './step-schedule.ts';
 import { vaeChecks } from './vae.ts';
 
@@ -27,6 +28,7 @@ export function allChecks(): Check[] {
     ...elementwiseChecks(),
     ...stepScheduleChecks(),
     ...likelihoodChecks(),
+    ...softmaxCrossEntropyChecks(),
     ...reparameterizeChecks(),
     ...finishStepChecks(),
     ...adamChecks(),

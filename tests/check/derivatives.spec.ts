@@ -2,6 +2,7 @@ import { expect, test } from 'playwright/test';
 import { testValues } from '../../src/check/check.ts';
 import * as activation from '../../src/check/reference/activation.ts';
 import * as likelihood from '../../src/check/reference/likelihood.ts';
+import * as softmax from '../../src/check/reference/softmax-cross-entropy.ts';
 import { scheduleFactor } from '../../src/check/reference/step-schedule.ts';
 import { ACTIVATION_FUNCTIONS } from '../../src/kernels/activation.ts';
 import { type StepSchedule, stepFactor } from '../../src/kernels/step-schedule.ts';
@@ -111,4 +112,16 @@ test('a schedule is on the CPU what its formula says', () => {
       expect(stepFactor(schedule, done), JSON.stringify(schedule)).toBeCloseTo(scheduleFactor(schedule, done), 12);
     }
   }
+});
+
+test('softmax and cross-entropy', () => {
+  const [B, K] = [3, 5];
+  const logits = testValues(B * K, 6).map((value) => value * 3);
+  const labels = [4, 0, 2];
+  const loss = (values: Float64Array) => {
+    const { terms } = softmax.softmaxCrossEntropy(values, labels, K, 1);
+    return (2 * terms.values.reduce((sum, term) => sum + term, 0)) / B;
+  };
+  const { dlogits } = softmax.softmaxCrossEntropy(logits, labels, K, 2 / B);
+  expectClose('dlogits', dlogits.values, differences(logits, loss));
 });
