@@ -1,7 +1,7 @@
 // The normal likelihood with one learned log sigma^2 for all elements, second half: adds up what gaussian_learned.wgsl has left.
 //   S = sum over all N elements of (pred - x)^2 / (2 sigma^2)
 //   term = S + N (logvar + log(2 pi)) / 2,  dlogvar = N / 2 - S
-// In a fixed order: strided, then a tree. One workgroup. Needs a scale_*.wgsl.
+// In a fixed order: strided, then a tree. One workgroup. Needs workgroup_sum.wgsl and a scale_*.wgsl.
 
 override WORKGROUP_SIZE: u32 = 256u;
 
@@ -18,8 +18,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> dlogvar: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(local_invocation_id) local_id: vec3u) {
   let local_index = local_id.x;  // see elementwise.wgsl
@@ -27,18 +25,12 @@ fn main(@builtin(local_invocation_id) local_id: vec3u) {
   for (var i = local_index; i < params.parts; i += WORKGROUP_SIZE) {
     sum += squares[i];
   }
-  partial[local_index] = sum;
-  for (var width = WORKGROUP_SIZE / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
-    if (local_index < width) {
-      partial[local_index] += partial[local_index + width];
-    }
-  }
+  sum = workgroup_sum(local_index, sum);
   if (local_index > 0u) {
     return;
   }
-  term[0] = partial[0] + 0.5 * params.count * (logvar[0] + 1.83787707);
-  var gradient = scale() * (0.5 * params.count - partial[0]);
+  term[0] = sum + 0.5 * params.count * (logvar[0] + 1.83787707);
+  var gradient = scale() * (0.5 * params.count - sum);
   if (params.accumulate != 0u) {
     gradient += dlogvar[0];
   }

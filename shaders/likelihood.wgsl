@@ -1,15 +1,13 @@
 // likelihood: adds up the terms of a loss that is a sum over elements, and writes their gradient in passing.
 //   terms[w] = sum over the elements of workgroup w; all of them together are the sum over the batch.
 // The order of the sums is fixed: a thread's elements in turn, then a tree. So the same numbers give the same bits.
-// Needs elementwise.wgsl, an element_*.wgsl, sink.wgsl, a scale_*.wgsl, and the file of a likelihood with
+// Needs elementwise.wgsl, an element_*.wgsl, sink.wgsl, workgroup_sum.wgsl, a scale_*.wgsl, and the file of a likelihood with
 //   fn likelihood(index: u32, scale: f32) -> Element: the terms of an Element, whose gradient, times scale, it has put.
 
 override WORKGROUP_SIZE: u32 = 64u;
 const ELEMENTS = 16u;  // of a thread
 
 @group(0) @binding(6) var<storage, read_write> terms: array<f32>;
-
-var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -27,14 +25,8 @@ fn main(
   for (var index = first + local_index; index < end; index += WORKGROUP_SIZE) {
     sum += likelihood(index, factor);
   }
-  partial[local_index] = total(sum);
-  for (var width = WORKGROUP_SIZE / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
-    if (local_index < width) {
-      partial[local_index] += partial[local_index + width];
-    }
-  }
+  let term = workgroup_sum(local_index, total(sum));
   if (local_index == 0u && group < arrayLength(&terms)) {
-    terms[group] = partial[0];
+    terms[group] = term;
   }
 }

@@ -2,7 +2,7 @@
 //   term[b] = log(sum_k exp(l_k - m)) + m - l_label, m = max_k l_k;  dlogits = softmax(l) - onehot(label)
 // logits, dlogits (B, K); labels (B) u32; terms (B), in nats. A label that is no class gives NaN, as nothing else can tell.
 // One workgroup: one row. Its sums have a fixed order: strided, then a tree.
-// Needs elementwise.wgsl, element_scalar.wgsl, sink.wgsl, a scale_*.wgsl. dlogits is the sink's dinp.
+// Needs elementwise.wgsl, element_scalar.wgsl, sink.wgsl, workgroup_sum.wgsl, a scale_*.wgsl. dlogits is the sink's dinp.
 
 override WORKGROUP_SIZE: u32 = 64u;
 
@@ -18,8 +18,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> labels: array<u32>;
 @group(0) @binding(2) var<storage, read_write> terms: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
-
-var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
 
 // Compilers fold x != x to false, so the bits are looked at.
 fn is_nan(x: f32) -> bool {
@@ -63,15 +61,7 @@ fn main(
   for (var k = local_index; k < params.classes; k += WORKGROUP_SIZE) {
     sum += exp(logits[first + k] - largest);
   }
-  partial[local_index] = sum;
-  for (var width = WORKGROUP_SIZE / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
-    if (local_index < width) {
-      partial[local_index] += partial[local_index + width];
-    }
-  }
-  workgroupBarrier();
-  sum = partial[0];
+  sum = workgroup_sum(local_index, sum);
   if (number >= params.batch) {
     return;
   }

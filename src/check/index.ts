@@ -4,8 +4,10 @@ import { adamChecks } from './adam.ts';
 import type { Check } from './check.ts';
 import { denseChecks } from './dense.ts';
 import { elementwiseChecks } from './elementwise.ts';
+import { embeddingChecks } from './embedding.ts';
 import { finishStepChecks } from './finish-step.ts';
 import { gatherChecks } from './gather.ts';
+import { layerNormChecks } from './layer-norm.ts';
 import { likelihoodChecks } from './likelihood.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
 import { softmaxCrossEntropyChecks } from './softmax-cross-entropy.ts';
@@ -26,6 +28,8 @@ export function allChecks(): Check[] {
     ...gatherChecks(),
     ...denseChecks(),
     ...elementwiseChecks(),
+    ...layerNormChecks(),
+    ...embeddingChecks(),
     ...stepScheduleChecks(),
     ...likelihoodChecks(),
     ...softmaxCrossEntropyChecks(),

@@ -1,4 +1,3 @@
-import type { Device } from '../gpu/device.ts';
 import { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
 import { type BufferPool, elementCount, formatShape, type Tensor } from '../gpu/tensor.ts';
 
@@ -39,25 +38,28 @@ export function expectSameShape(operation: string, tensors: Record<string, Tenso
   }
 }
 
-/** The file that says what a thread computes with, and how many of that `count` numbers are. */
-export function elementsOf(count: number): { file: string; elements: number } {
-  return count % 4 === 0
-    ? { file: 'element_vec4.wgsl', elements: count / 4 }
-    : { file: 'element_scalar.wgsl', elements: count };
+/** What a thread computes with, one number or four: four where every row of `rowSize` numbers is a multiple of four. */
+export function elementsOf(
+  shape: readonly number[],
+  rowSize = elementCount(shape),
+): { file: string; width: number; elements: number } {
+  const width = rowSize % 4 === 0 ? 4 : 1;
+  const file = width === 4 ? 'element_vec4.wgsl' : 'element_scalar.wgsl';
+  return { file, width, elements: elementCount(shape) / width };
 }
 
-/** An elementwise dispatch over `count` numbers, one thread per Element: `files` after the two that all of them need. */
+/** An elementwise dispatch over a shape, one thread per Element: `files` after the two that all of them need. */
 export function elementwise(
   pool: BufferPool,
   label: string,
   shape: readonly number[],
   files: readonly string[],
   tensors: Record<string, Tensor>,
-  { params = {}, constants = {} }: { params?: Record<string, number>; constants?: Record<string, number> } = {},
+  options: { params?: Record<string, number>; constants?: Record<string, number>; rowSize?: number } = {},
 ): Dispatch {
-  const { device }: { device: Device } = pool;
-  const { file, elements } = elementsOf(elementCount(shape));
-  const kernel = createKernel(device, ['elementwise.wgsl', file, ...files], { WORKGROUP_SIZE, ...constants });
-  const workgroups = linearWorkgroups(device, elements, WORKGROUP_SIZE);
+  const { params = {}, constants = {}, rowSize } = options;
+  const { file, elements } = elementsOf(shape, rowSize);
+  const kernel = createKernel(pool.device, ['elementwise.wgsl', file, ...files], { WORKGROUP_SIZE, ...constants });
+  const workgroups = linearWorkgroups(pool.device, elements, WORKGROUP_SIZE);
   return createDispatch(pool, label, kernel, tensors, { elements, ...params }, workgroups);
 }

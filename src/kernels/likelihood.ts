@@ -1,7 +1,7 @@
 import { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
 import type { Command } from '../gpu/schedule.ts';
 import { type BufferPool, elementCount, type Tensor } from '../gpu/tensor.ts';
-import { expectSameShape, type SinkOptions, sink } from './elementwise.ts';
+import { elementsOf, expectSameShape, type SinkOptions, sink } from './elementwise.ts';
 import { expectShape } from './shape.ts';
 import { scaleOf, type WeightOptions } from './step-schedule.ts';
 
@@ -15,16 +15,9 @@ const ELEMENTS_PER_THREAD = 16;
 /** Where a loss's gradient goes, and what multiplies it. */
 export type LossOptions = SinkOptions & WeightOptions;
 
-/** What a thread computes with: four neighbours where that is possible in every row. */
-function elementsOf(shape: readonly number[]): { file: string; width: number; elements: number } {
-  const width = shape.at(-1)! % 4 === 0 ? 4 : 1;
-  const file = width === 4 ? 'element_vec4.wgsl' : 'element_scalar.wgsl';
-  return { file, width, elements: elementCount(shape) / width };
-}
-
 /** How many partial sums a loss writes for an `x` of this shape: one per workgroup. */
 export function likelihoodTerms(shape: readonly number[]): number {
-  return Math.ceil(elementsOf(shape).elements / (WORKGROUP_SIZE * ELEMENTS_PER_THREAD));
+  return Math.ceil(elementsOf(shape, shape.at(-1)).elements / (WORKGROUP_SIZE * ELEMENTS_PER_THREAD));
 }
 
 function likelihood(
@@ -38,10 +31,18 @@ function likelihood(
 ): Dispatch {
   const { x } = inputs;
   expectShape(operation, 'terms', terms, { terms: likelihoodTerms(x.shape) });
-  const { file: element, elements } = elementsOf(x.shape);
+  const { file: element, elements } = elementsOf(x.shape, x.shape.at(-1));
   const into = sink(operation, { dinp, mask }, x, options);
   const scale = scaleOf(options);
-  const files = ['elementwise.wgsl', element, ...scale.files, file, 'sink.wgsl', 'likelihood.wgsl'];
+  const files = [
+    'elementwise.wgsl',
+    element,
+    ...scale.files,
+    file,
+    'sink.wgsl',
+    'workgroup_sum.wgsl',
+    'likelihood.wgsl',
+  ];
   const kernel = createKernel(pool.device, files, { WORKGROUP_SIZE, ...scale.constants });
   return createDispatch(
     pool,
@@ -135,7 +136,7 @@ export function gaussianLearned(
     expectShape(operation, name, tensor, { one: 1 });
   const { label = operation, accumulate = false, accumulateLogvar = accumulate } = options;
   const scale = scaleOf(options);
-  const files = [...scale.files, 'gaussian_learned_sum.wgsl'];
+  const files = [...scale.files, 'workgroup_sum.wgsl', 'gaussian_learned_sum.wgsl'];
   return [
     likelihood(
       pool,
@@ -182,7 +183,7 @@ export function gaussianHeads(
   expectShape(operation, 'x', x, { B, D });
   expectShape(operation, 'heads', heads, { B, '2D': 2 * D });
   expectShape(operation, 'dheads', dheads, { B, '2D': 2 * D });
-  const params = { columns: D / elementsOf(x.shape).width };
+  const params = { columns: D / elementsOf(x.shape, D).width };
   return likelihood(
     pool,
     operation,

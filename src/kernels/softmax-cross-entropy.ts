@@ -2,7 +2,7 @@ import { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '.
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import { sink } from './elementwise.ts';
 import type { LossOptions } from './likelihood.ts';
-import { expectShape } from './shape.ts';
+import { expectIndices, expectShape } from './shape.ts';
 import { scaleOf } from './step-schedule.ts';
 
 /** Threads of the workgroup that has a row, at most as many as there are classes. */
@@ -29,10 +29,11 @@ export function softmaxCrossEntropy(
   expectShape(operation, 'dlogits', dlogits, { B, K });
   expectShape(operation, 'labels', labels, { B });
   expectShape(operation, 'terms', terms, { B });
-  expectDtype(operation, 'labels', labels);
+  expectIndices(operation, 'labels', labels);
   const into = sink(operation, { dinp: dlogits, mask }, logits, options);
   const scale = scaleOf(options);
-  const files = ['elementwise.wgsl', 'element_scalar.wgsl', ...scale.files, 'sink.wgsl', 'softmax_cross_entropy.wgsl'];
+  const own = ['sink.wgsl', 'workgroup_sum.wgsl', 'softmax_cross_entropy.wgsl'];
+  const files = ['elementwise.wgsl', 'element_scalar.wgsl', ...scale.files, ...own];
   const WORKGROUP_SIZE = WORKGROUP_SIZES.find((size) => size >= K) ?? WORKGROUP_SIZES.at(-1)!;
   return createDispatch(
     pool,
@@ -42,9 +43,4 @@ export function softmaxCrossEntropy(
     { batch: B, classes: K, ...into.params, scale: (options.weight ?? 1) / B },
     linearWorkgroups(pool.device, B, 1),
   );
-}
-
-function expectDtype(operation: string, name: string, tensor: Tensor): void {
-  if (tensor.dtype === 'u32') return;
-  throw new RangeError(`${operation}: ${name} is ${tensor.dtype}, expected u32: class numbers from 0`);
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'playwright/test';
 import { testValues } from '../../src/check/check.ts';
 import * as activation from '../../src/check/reference/activation.ts';
+import * as table from '../../src/check/reference/embedding.ts';
+import * as norm from '../../src/check/reference/layer-norm.ts';
 import * as likelihood from '../../src/check/reference/likelihood.ts';
 import * as softmax from '../../src/check/reference/softmax-cross-entropy.ts';
 import { scheduleFactor } from '../../src/check/reference/step-schedule.ts';
@@ -124,4 +126,39 @@ test('softmax and cross-entropy', () => {
   };
   const { dlogits } = softmax.softmaxCrossEntropy(logits, labels, K, 2 / B);
   expectClose('dlogits', dlogits.values, differences(logits, loss));
+});
+
+test('layer norm', () => {
+  const [R, C, epsilon] = [3, 5, 1e-5];
+  const inp = testValues(R * C, 7).map((value) => value * 2);
+  const weight = testValues(C, 8);
+  const bias = testValues(C, 9);
+  const dout = testValues(R * C, 10);
+  const loss = (x: ArrayLike<number>, w: ArrayLike<number>, b: ArrayLike<number>) =>
+    dot(norm.layerNorm(x, w, b, R, C, epsilon).out.values, dout);
+  const { mean, rstd } = norm.layerNorm(inp, weight, bias, R, C, epsilon);
+  const got = norm.layerNormBackward(dout, inp, weight, mean.values, rstd.values, R, C);
+  expectClose(
+    'dinp',
+    got.dinp.values,
+    differences(inp, (values) => loss(values, weight, bias)),
+  );
+  expectClose(
+    'dweight',
+    got.dweight.values,
+    differences(weight, (values) => loss(inp, values, bias)),
+  );
+  expectClose(
+    'dbias',
+    got.dbias.values,
+    differences(bias, (values) => loss(inp, weight, values)),
+  );
+});
+
+test('embedding', () => {
+  const [V, C, indices] = [4, 3, [2, 0, 2, 2, 1]];
+  const weight = testValues(V * C, 11);
+  const dout = testValues(indices.length * C, 12);
+  const expected = differences(weight, (values) => dot(table.embedding(values, indices, C).values, dout));
+  expectClose('dweight', table.embeddingBackward(dout, indices, V, C).values, expected);
 });
