@@ -5,7 +5,14 @@ import { expectShape } from './shape.ts';
 const WORKGROUP_SIZE = 64;
 
 /** Streams of random numbers that never meet: part of the generator's counter. */
-export const NOISE_STREAMS = { train: 0, evaluate: 1, sample: 2, initialize: 3 } as const;
+export const NOISE_STREAMS = {
+  train: 0,
+  evaluate: 1,
+  sample: 2,
+  initialize: 3,
+  binarize: 4,
+  binarizeEvaluation: 5,
+} as const;
 
 /**
  * Where ε comes from: drawn on the GPU from (seed, stream, step, element); `'zero'`, so that z = μ; or a given

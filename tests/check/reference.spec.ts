@@ -1,7 +1,7 @@
 import { expect, test } from 'playwright/test';
 import { compare, report } from '../../src/check/check.ts';
 import { allChecks, type Check } from '../../src/check/index.ts';
-import { philox, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
+import { binarizedPixel, philox, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
 import { normalNumbers, philox4x32, uniformNumbers } from '../../src/vae/random.ts';
 
 // The known answers of the authors' Random123 library (kat_vectors, philox 4x32 10).
@@ -68,6 +68,27 @@ test('the noise is standard normal', () => {
     expect(Math.abs(skewness)).toBeLessThan(4 * Math.sqrt(6 / count));
     expect(Math.abs(kurtosis)).toBeLessThan(4 * Math.sqrt(24 / count));
   }
+});
+
+test('a pixel is binarized with the probability of its grey, by itself, and anew in every step', () => {
+  const draw = (byte: number, row: number, step: number) =>
+    binarizedPixel(byte, { row, d: 3, imageSize: 5 }, step, 4, 11);
+  const count = 4000;
+  for (const byte of [0, 1, 60, 128, 254, 255]) {
+    const p = byte / 255;
+    for (const bits of [
+      Array.from({ length: count }, (_, i) => draw(byte, i, 0)),
+      Array.from({ length: count }, (_, i) => draw(byte, 2, i)),
+    ]) {
+      const mean = bits.reduce((sum, bit) => sum + bit, 0) / count;
+      // Five standard deviations; black and white are never anything else.
+      expect(Math.abs(mean - p)).toBeLessThanOrEqual(5 * Math.sqrt((p * (1 - p)) / count));
+    }
+  }
+  const row = (step: number) =>
+    Array.from({ length: 64 }, (_, d) => binarizedPixel(128, { row: 0, d, imageSize: 64 }, step, 4, 11));
+  const agree = row(0).filter((bit, d) => bit === row(1)[d]).length;
+  expect(Math.abs(agree - 32)).toBeLessThanOrEqual(5 * Math.sqrt(16));
 });
 
 test('the initial weights are uniform', () => {

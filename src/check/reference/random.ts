@@ -53,3 +53,15 @@ export function shuffledPosition(position: number, count: number, seed: number, 
   } while (value >= count);
   return value;
 }
+
+/** Pixel `d` of row `row` of a batch, 1 with probability byte / 255: u < byte / 255 for the u of shaders/gather_binarized.wgsl. */
+export function binarizedPixel(
+  byte: number,
+  { row, d, imageSize }: { row: number; d: number; imageSize: number },
+  step: number,
+  stream: number,
+  seed: number,
+): number {
+  const words = philox([row * Math.ceil(imageSize / 4) + Math.floor(d / 4), step, stream, 0], [seed, 0]);
+  return (words[d % 4]! >>> 8) / 2 ** 24 < byte / 255 ? 1 : 0;
+}
