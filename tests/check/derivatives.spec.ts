@@ -4,6 +4,7 @@ import * as activation from '../../src/check/reference/activation.ts';
 import * as table from '../../src/check/reference/embedding.ts';
 import * as norm from '../../src/check/reference/layer-norm.ts';
 import * as likelihood from '../../src/check/reference/likelihood.ts';
+import * as latent from '../../src/check/reference/reparameterize.ts';
 import * as softmax from '../../src/check/reference/softmax-cross-entropy.ts';
 import { scheduleFactor } from '../../src/check/reference/step-schedule.ts';
 import { ACTIVATION_FUNCTIONS } from '../../src/kernels/activation.ts';
@@ -161,4 +162,31 @@ test('embedding', () => {
   const dout = testValues(indices.length * C, 12);
   const expected = differences(weight, (values) => dot(table.embedding(values, indices, C).values, dout));
   expectClose('dweight', table.embeddingBackward(dout, indices, V, C).values, expected);
+});
+
+test('reparameterization, with every dimension counted and with free bits', () => {
+  const [B, L, beta, floor] = [4, 3, 1.7, 0.4];
+  const heads = testValues(2 * B * L, 13).map((value, i) => (i % L === 1 ? value / 10 : value * 2));
+  const noise = { values: testValues(B * L, 14), tolerance: new Float64Array(B * L) };
+  const dz = testValues(B * L, 15);
+  const { kld } = latent.reparameterize(heads, noise, B, L);
+  const { counted } = latent.freeBits(kld.values, B, L, floor);
+  expect([...counted.values].sort()).toEqual([0, 1, 1]);
+  const loss = (values: Float64Array, isFree: boolean) => {
+    const { z, kld } = latent.reparameterize(values, noise, B, L);
+    const terms = isFree ? latent.freeBits(kld.values, B, L, floor).terms.values : kld.values;
+    return dot(z.values, dz) + (beta / B) * terms.reduce((sum, term) => sum + term, 0);
+  };
+  const plain = latent.reparameterizeBackward(heads, noise, dz, B, L, beta);
+  expectClose(
+    'dheads',
+    plain.values,
+    differences(heads, (values) => loss(values, false)),
+  );
+  const free = latent.reparameterizeBackward(heads, noise, dz, B, L, beta, { counted: counted.values });
+  expectClose(
+    'dheads, free bits',
+    free.values,
+    differences(heads, (values) => loss(values, true)),
+  );
 });
