@@ -1,6 +1,7 @@
 import type { Device } from '../gpu/device.ts';
 import { supportedVariants } from '../kernels/gemm.ts';
 import { adamChecks } from './adam.ts';
+import { adamWChecks } from './adamw.ts';
 import type { Check } from './check.ts';
 import { denseChecks } from './dense.ts';
 import { elementwiseChecks } from './elementwise.ts';
@@ -36,6 +37,7 @@ export function allChecks(): Check[] {
     ...reparameterizeChecks(),
     ...finishStepChecks(),
     ...adamChecks(),
+    ...adamWChecks(),
     ...vaeChecks(),
   ];
 }

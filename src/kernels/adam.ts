@@ -16,22 +16,9 @@ export interface AdamConfig {
 /** The defaults of the paper and of torch.optim.Adam. */
 export const ADAM_DEFAULTS: AdamConfig = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/**
- * One step of Adam over all parameters: Kingma & Ba 2015, algorithm 1, with t = `state.step`, which is 1 in the first
- * step (the step has been counted when Adam runs). Does nothing while HALTED is set in `state.halted`. Where a new value
- * of `v` or `param` is not finite it is written as the others are, and sets OVERFLOWED for the steps that follow.
- * `grad`, `param`, `m`, `v` (P) f32, P a multiple of 4; `state` (4) u32. Updates `param`, `m`, `v` and `state.halted`.
- * @throws RangeError if a shape does not fit
- */
-export function adam(
-  pool: BufferPool,
-  tensors: { grad: Tensor; state: Tensor; param: Tensor; m: Tensor; v: Tensor },
-  { learningRate, beta1, beta2, epsilon }: AdamConfig,
-): Dispatch {
-  const P = tensors.param.shape[0]!;
-  if (P % 4 !== 0) throw new RangeError(`adam: param has ${P} elements, expected a multiple of 4: pad it`);
-  for (const name of ['grad', 'm', 'v'] as const) expectShape('adam', name, tensors[name], { P });
-  const params = {
+/** The fields of the uniform, whose numbers come from f64. */
+export function adamParams(P: number, { learningRate, beta1, beta2, epsilon }: AdamConfig): Record<string, number> {
+  return {
     quads: P / 4,
     learning_rate: learningRate,
     beta1,
@@ -42,8 +29,31 @@ export function adam(
     log_beta2: Math.log(beta2),
     epsilon,
   };
-  const QUADS = pool.device.isVectorized ? QUADS_IF_VECTORIZED : 1;
+}
+
+/** Vec4s that a thread updates on the pool's device. */
+export function adamQuads({ device }: BufferPool): number {
+  return device.isVectorized ? QUADS_IF_VECTORIZED : 1;
+}
+
+/**
+ * One step of Adam over all parameters: Kingma & Ba 2015, algorithm 1, with t = `state.step`, which is 1 in the first
+ * step (the step has been counted when Adam runs). Does nothing while HALTED is set in `state.halted`. Where a new value
+ * of `v` or `param` is not finite it is written as the others are, and sets OVERFLOWED for the steps that follow.
+ * `grad`, `param`, `m`, `v` (P) f32, P a multiple of 4; `state` (4) u32. Updates `param`, `m`, `v` and `state.halted`.
+ * @throws RangeError if a shape does not fit
+ */
+export function adam(
+  pool: BufferPool,
+  tensors: { grad: Tensor; state: Tensor; param: Tensor; m: Tensor; v: Tensor },
+  config: AdamConfig,
+): Dispatch {
+  const P = tensors.param.shape[0]!;
+  if (P % 4 !== 0) throw new RangeError(`adam: param has ${P} elements, expected a multiple of 4: pad it`);
+  for (const name of ['grad', 'm', 'v'] as const) expectShape('adam', name, tensors[name], { P });
+  const QUADS = adamQuads(pool);
   const kernel = createKernel(pool.device, ['elementwise.wgsl', 'state.wgsl', 'adam.wgsl'], { WORKGROUP_SIZE, QUADS });
   const threads = Math.ceil(P / 4 / QUADS);
-  return createDispatch(pool, 'adam', kernel, tensors, params, linearWorkgroups(pool.device, threads, WORKGROUP_SIZE));
+  const workgroups = linearWorkgroups(pool.device, threads, WORKGROUP_SIZE);
+  return createDispatch(pool, 'adam', kernel, tensors, adamParams(P, config), workgroups);
 }
