@@ -58,9 +58,14 @@ export async function findCheckpoint(path: string): Promise<FoundCheckpoint> {
   }
 }
 
-/** The parameters of a model's file or a checkpoint. @throws UsageError, SafetensorsError */
-export function readParameterFile(path: string): Promise<NamedTensor[]> {
-  return readFrom(path, readParameters);
+/**
+ * The parameters of a model's file or a checkpoint, and what the user should know of them.
+ * @throws UsageError, SafetensorsError; CheckpointError if it is a damaged checkpoint
+ */
+export async function readParameterFile(path: string): Promise<{ parameters: NamedTensor[]; notices: string[] }> {
+  const notices: string[] = [];
+  const parameters = await readFrom(path, (bytes) => readParameters(bytes, (line) => notices.push(line)));
+  return { parameters, notices };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -30,11 +30,12 @@ export async function readBeginning(settings: TrainSettings): Promise<Beginning>
     throw new UsageError(`--init ${init} contradicts --resume ${resume}, which has its own weights: leave one out`);
   }
   if (init !== undefined) {
+    const { parameters, notices } = await readParameterFile(init);
     return {
       settings,
-      options: { parameters: await readParameterFile(init) },
+      options: { parameters },
       folder: undefined,
-      lines: [`Beginning with the weights of ${init}.`],
+      lines: [`Beginning with the weights of ${init}.`, ...notices],
     };
   }
   if (resume === undefined) return { settings, options: {}, folder: undefined, lines: [] };

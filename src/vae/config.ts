@@ -5,10 +5,13 @@ const size = z
   .min(1)
   .max(2 ** 31 - 1);
 
+/** More are a mistake; a file that asks for millions would take minutes to refuse. */
+const MOST_HIDDEN = 64;
+
 /** Every setting of a run that changes its result, with its default. */
 export const vaeConfigSchema = z.strictObject({
   /** Widths of the encoder's hidden layers; the decoder has them in reverse. Empty: none. */
-  hidden: z.array(size).default([512, 256]),
+  hidden: z.array(z.unknown()).max(MOST_HIDDEN).pipe(z.array(size)).default([512, 256]),
   /** L, dimensions of z. */
   latent: size.default(2),
   /** B, images per step. */

@@ -1,7 +1,10 @@
 /**
- * The safetensors file format (https://huggingface.co/docs/safetensors), F32 only: a u64 header length, a JSON header,
- * then the tensors' bytes, little-endian. The reader trusts nothing: every byte of a file must be accounted for.
+ * The safetensors file format (https://huggingface.co/docs/safetensors): a u64 header length, a JSON header, then the
+ * tensors' bytes, little-endian. Written as F32 only; F16 and BF16 are read as F32, which has all of their values.
+ * The reader trusts nothing: every byte of a file must be accounted for.
  */
+import { DTYPES, isDtype, remedyFor } from './dtypes.ts';
+import { isObject, JsonError, type JsonLimits, parseJson, quote } from './json.ts';
 
 /** A tensor by its name: row-major f32 values. */
 export interface NamedTensor {
@@ -17,6 +20,8 @@ export interface NamedTensor {
 export interface SafetensorsFile {
   tensors: NamedTensor[];
   metadata: Record<string, string>;
+  /** What the user should know about values that were converted, a line each. */
+  notices: string[];
 }
 
 /** Bytes that are not a safetensors file this program can read, or tensors that cannot be written as one. */
@@ -29,9 +34,14 @@ const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 const F32_BYTES = 4;
 const METADATA_KEY = '__metadata__';
+/** Far more axes than anybody has, few enough to be printed. */
+const MAX_RANK = 64;
+/** Of tens of thousands of tensors. */
+const HEADER_LIMITS: JsonLimits = { depth: 3, entries: 2 ** 18, keys: 2 ** 16 };
 
 interface Entry {
   name: string;
+  dtype: keyof typeof DTYPES;
   shape: number[];
   begin: number;
   end: number;
@@ -81,25 +91,24 @@ export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string
   }
 
   const file = new Uint8Array(LENGTH_BYTES + headerBytes + dataBytes);
-  const view = new DataView(file.buffer);
-  view.setBigUint64(0, BigInt(headerBytes), true);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
   file.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
   file.set(text, LENGTH_BYTES);
   let offset = LENGTH_BYTES + headerBytes;
   for (const { data } of tensors) {
-    // Bits, not floats: a conversion through a number may change a NaN's payload.
-    const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
-    for (let i = 0; i < bits.length; i++, offset += F32_BYTES) view.setUint32(offset, bits[i]!, true);
+    // Bytes, not floats: a conversion through a number may change a NaN's payload. All that has WebGPU is little-endian.
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
   }
   return file;
 }
 
 /**
  * Reads a file and checks all of it before any tensor is made: header length, JSON without repeated keys, text-only
- * metadata, shape x 4 bytes = extent for each tensor, extents that cover the data exactly once.
+ * metadata, shape x bytes per element = extent for each tensor, extents that cover the data exactly once.
  *
  * @param bytes - the whole file, at any alignment.
- * @returns the tensors in the order of their data, with their own copies of it, and the metadata ({} if none).
+ * @returns the tensors in the order of their data, with their own copies of it, and the metadata ({} if none or null).
  * @throws SafetensorsError that says what was expected, what was found and, where there is one, the remedy.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
@@ -126,14 +135,22 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     fail('read', `the tensors cover ${covered} bytes of data, the file has ${dataBytes}: it is cut off or padded`);
   }
 
-  const view = new DataView(bytes.buffer, bytes.byteOffset + dataStart, dataBytes);
-  const tensors = entries.map(({ name, shape, begin, end }) => {
-    const data = new Float32Array((end - begin) / F32_BYTES);
-    const bits = new Uint32Array(data.buffer);
-    for (let i = 0; i < bits.length; i++) bits[i] = view.getUint32(begin + i * F32_BYTES, true);
-    return { name, shape, data };
-  });
-  return { tensors, metadata };
+  const data = bytes.subarray(dataStart);
+  const tensors = entries.map(({ name, dtype, shape, begin, end }) => ({
+    name,
+    shape,
+    data: DTYPES[dtype].toF32(data.subarray(begin, end)),
+  }));
+  return { tensors, metadata, notices: conversions(entries) };
+}
+
+function conversions(entries: Entry[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { dtype } of entries) if (dtype !== 'F32') counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+  return [...counts].map(
+    ([dtype, count]) =>
+      `${count === 1 ? 'One tensor was' : `${count} tensors were`} converted from ${dtype} to F32, exactly.`,
+  );
 }
 
 function readHeader(bytes: Uint8Array): { header: object; dataStart: number } {
@@ -150,21 +167,20 @@ function readHeader(bytes: Uint8Array): { header: object; dataStart: number } {
   }
   if (bytes[LENGTH_BYTES] !== 0x7b || declared === 0n) fail('read', `the header does not begin with "{"`);
 
-  let text: string;
   let header: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(LENGTH_BYTES, dataStart));
-    header = JSON.parse(text);
-  } catch {
-    fail('read', 'the header is not JSON in UTF-8');
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    header = parseJson(decoder.decode(bytes.subarray(LENGTH_BYTES, dataStart)), HEADER_LIMITS);
+  } catch (error) {
+    fail('read', `the header ${error instanceof JsonError ? error.message : 'is not JSON in UTF-8'}`);
   }
-  const repeated = repeatedKey(text);
-  if (repeated !== undefined) fail('read', `the header has the key ${quote(repeated)} twice`);
   // It began with "{" and is valid JSON, so it is an object.
   return { header: header as object, dataStart };
 }
 
 function readMetadata(value: unknown): Record<string, string> {
+  // safetensors' own reader takes null for none, and some writers have it.
+  if (value === null) return {};
   if (!isObject(value)) fail('read', `${METADATA_KEY} is not an object`);
   for (const [key, entry] of Object.entries(value)) {
     if (typeof entry !== 'string') fail('read', `metadata ${quote(key)} is not a string`);
@@ -179,28 +195,34 @@ function readEntry(name: string, value: unknown, dataBytes: number): Entry {
   if (fields !== 'data_offsets, dtype, shape') {
     fail('read', `tensor ${quote(name)} has the fields ${quote(fields)}, expected data_offsets, dtype, shape`);
   }
-  const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-  if (dtype !== 'F32') {
-    fail('read', `tensor ${quote(name)} has dtype ${quote(String(dtype))}, expected F32: convert it to float32`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isDtype(dtype)) {
+    const known = Object.keys(DTYPES).join(', ');
+    // Not String(), which an object from a file may have made throw.
+    const got = typeof dtype === 'string' ? dtype : JSON.stringify(dtype);
+    fail('read', `tensor ${quote(name)} has dtype ${quote(got)}, expected ${known}: ${remedyFor(dtype)}`);
   }
-  if (!isSizes(shape)) fail('read', `tensor ${quote(name)} has a shape that is not a list of sizes`);
+  if (!isSizes(shape))
+    fail('read', `tensor ${quote(name)} has a shape that is not a list of sizes, at most ${MAX_RANK}`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]! || offsets[1]! > dataBytes) {
     fail('read', `tensor ${quote(name)} has data_offsets outside the ${dataBytes} bytes of data`);
   }
   const [begin, end] = offsets as [number, number];
-  const sizeBytes = elementCount('read', name, shape) * F32_BYTES;
+  const sizeBytes = elementCount('read', name, shape) * DTYPES[dtype].bytes;
   if (end - begin !== sizeBytes) {
     fail(
       'read',
-      `tensor ${quote(name)} has ${end - begin} bytes, expected ${sizeBytes} for shape [${shape.join(', ')}] in F32`,
+      `tensor ${quote(name)} has ${end - begin} bytes, expected ${sizeBytes} for shape [${shape.join(', ')}] in ${dtype}`,
     );
   }
-  return { name, shape, begin, end };
+  return { name, dtype, shape, begin, end };
 }
 
 /** The product of a shape; refuses one whose size in bytes is beyond exact integers. */
 function elementCount(operation: string, name: string, shape: number[]): number {
-  if (!isSizes(shape)) fail(operation, `tensor ${quote(name)} has a shape that is not a list of sizes`);
+  if (!isSizes(shape)) {
+    fail(operation, `tensor ${quote(name)} has a shape that is not a list of sizes, at most ${MAX_RANK}`);
+  }
   // A zero anywhere makes the product 0, whatever the order in which the others are multiplied.
   const count = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
   if (!Number.isSafeInteger(count * F32_BYTES)) {
@@ -209,48 +231,9 @@ function elementCount(operation: string, name: string, shape: number[]): number 
   return count;
 }
 
-/**
- * The first key that stands twice in one object of `text`, which must be valid JSON. JSON.parse keeps the last of such
- * keys silently, so that two readers may see two different files.
- */
-function repeatedKey(text: string): string | undefined {
-  const open: (Set<string> | undefined)[] = []; // one per bracket: an object's keys so far, undefined for an array
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (character === '{') open.push(new Set());
-    else if (character === '[') open.push(undefined);
-    else if (character === '}' || character === ']') open.pop();
-    else if (character === '"') {
-      const start = i;
-      for (i++; text[i] !== '"'; i++) if (text[i] === '\\') i++;
-      const keys = open.at(-1);
-      if (keys === undefined || !isKeyEnd(text, i + 1)) continue;
-      const key = JSON.parse(text.slice(start, i + 1)) as string; // "\u0061" and "a" are the same key
-      if (keys.has(key)) return key;
-      keys.add(key);
-    }
-  }
-  return undefined;
-}
-
-/** Whether the next character that is not white space is the colon that follows a key. */
-function isKeyEnd(text: string, from: number): boolean {
-  let i = from;
-  while (text[i] === ' ' || text[i] === '\n' || text[i] === '\r' || text[i] === '\t') i++;
-  return text[i] === ':';
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-/** A name from a file, safe to print on one line. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+  if (!Array.isArray(value) || value.length > MAX_RANK) return false;
+  return value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
 function fail(operation: string, message: string): never {

@@ -1,6 +1,7 @@
 import type { DataSet } from '../data/dataset.ts';
 import type { Choice } from '../kernels/tune.ts';
 import { ConfigError, type VaeConfig } from './config.ts';
+import { epochEnd, epochOf } from './epochs.ts';
 import type { Losses, LossSums } from './losses.ts';
 import { initialParameters, type ParameterTable } from './parameters.ts';
 import type { NamedTensor } from './safetensors.ts';
@@ -26,6 +27,8 @@ export interface DataIdentity {
   testCount: number;
   /** FNV-1a of the training images, 8 hexadecimal digits. Finds mistakes, not forgeries. */
   fingerprint: string;
+  /** Of the test images; checkpoints of before version 2 have none. Labels have none either: no number depends on them. */
+  testFingerprint?: string;
 }
 
 /** All that a training needs to go on, bit for bit as if it had never stopped, besides the images. */
@@ -56,8 +59,16 @@ export interface Snapshot {
 export type SnapshotIdentity = Pick<Snapshot, 'config' | 'data' | 'adapter' | 'kernels' | 'variants'>;
 
 export function identifyData({ name, train, test }: DataSet): DataIdentity {
-  const { rows, columns, images } = train;
-  return { name, rows, columns, trainCount: train.count, testCount: test.count, fingerprint: fingerprint(images) };
+  const { rows, columns } = train;
+  return {
+    name,
+    rows,
+    columns,
+    trainCount: train.count,
+    testCount: test.count,
+    fingerprint: fingerprint(train.images),
+    testFingerprint: fingerprint(test.images),
+  };
 }
 
 /** FNV-1a (Fowler, Noll, Vo) over bytes, 32 bits. */
@@ -81,9 +92,13 @@ export function initialSnapshot(
 
 /**
  * The settings to go on with: the snapshot's, and `given.epochs` if it is there.
- * @throws ConfigError if any other given setting differs from the snapshot's, or fewer epochs are asked for than are done
+ * @throws ConfigError if any other given setting differs from the snapshot's, or fewer epochs are asked for than are
+ * done or begun
  */
-export function resumedConfig(snapshot: Pick<Snapshot, 'config' | 'history'>, given: Partial<VaeConfig>): VaeConfig {
+export function resumedConfig(
+  snapshot: Pick<Snapshot, 'config' | 'data' | 'history' | 'step'>,
+  given: Partial<VaeConfig>,
+): VaeConfig {
   for (const key of Object.keys(given) as (keyof VaeConfig)[]) {
     const asked = JSON.stringify(given[key]);
     const has = JSON.stringify(snapshot.config[key]);
@@ -96,17 +111,31 @@ export function resumedConfig(snapshot: Pick<Snapshot, 'config' | 'history'>, gi
   if (epochs < done) {
     throw new ConfigError(`resume: epochs is ${epochs}, the checkpoint has done ${done}: ask for ${done} or more`);
   }
+  const sizes = { count: snapshot.data.trainCount, batch: snapshot.config.batch };
+  if (epochEnd(epochs, sizes) < snapshot.step) {
+    const begun = epochOf(snapshot.step, sizes);
+    throw new ConfigError(
+      `resume: epochs is ${epochs}, the checkpoint is in epoch ${begun} (step ${snapshot.step}): ask for ${begun} or more`,
+    );
+  }
   return { ...snapshot.config, epochs };
 }
 
 /** @throws ConfigError if these are not the images that the snapshot was made with */
 export function checkSameData(snapshot: Pick<Snapshot, 'data'>, data: DataIdentity): void {
-  const show = ({ name, rows, columns, trainCount, fingerprint: hash }: DataIdentity) =>
-    `${JSON.stringify(name)} with ${trainCount} training images of ${columns} x ${rows} (fingerprint ${hash})`;
-  const { rows, columns, trainCount, testCount, fingerprint: hash } = snapshot.data;
-  const same = { rows, columns, trainCount, testCount, fingerprint: hash };
+  const show = ({
+    name,
+    rows,
+    columns,
+    trainCount,
+    testCount,
+    fingerprint: hash,
+    testFingerprint: testHash,
+  }: DataIdentity) =>
+    `${JSON.stringify(name)} with ${trainCount} training images of ${columns} x ${rows} (fingerprint ${hash}) and ${testCount} test images (${testHash ?? 'no fingerprint'})`;
+  const { name: _, ...same } = snapshot.data;
   for (const key of Object.keys(same) as (keyof typeof same)[]) {
-    if (data[key] === same[key]) continue;
+    if (data[key] === same[key] || same[key] === undefined) continue;
     throw new ConfigError(
       `resume: the data set is ${show(data)}, the checkpoint was made with ${show(snapshot.data)}: their ${key} differs, use the same images`,
     );

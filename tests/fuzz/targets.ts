@@ -7,7 +7,10 @@ import { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from
 import { ConfigError, parseConfig, type VaeConfig } from '../../src/vae/config.ts';
 import { initialParameters, parameterTable } from '../../src/vae/parameters.ts';
 import { readSafetensors, SafetensorsError, writeSafetensors } from '../../src/vae/safetensors.ts';
+import { hasSeal, seal } from '../../src/vae/seal.ts';
 import { identifyData, initialSnapshot } from '../../src/vae/snapshot.ts';
+import { entry, fileOf, halves } from '../cli/safetensors-file.ts';
+import { writeFirstVersion } from '../reliability/checkpoint-files.ts';
 import { tinyData } from '../reliability/faults.ts';
 import { mutateBytes, mutateJson, mutateSafetensors, type Random } from './mutate.ts';
 
@@ -33,8 +36,8 @@ const snapshot = {
     kernels: ['k'],
   }),
   step: 5,
-  sums: { bce: 1, kld: 2, weight: 3 },
-  history: [{ epoch: 1, step: 2, train: losses, test: losses, seconds: 1.5 }],
+  sums: { bce: 1, kld: 2, weight: 1 },
+  history: [1, 2].map((epoch) => ({ epoch, step: 2 * epoch, train: losses, test: losses, seconds: 1.5 })),
 };
 
 function idx(sizes: number[]): Uint8Array {
@@ -48,13 +51,40 @@ function idx(sizes: number[]): Uint8Array {
 const images = idx([5, 3, 4]);
 const labels = idx([9]);
 const model = writeSafetensors(parameters, { format: 'pt', config: JSON.stringify(config) });
+const half = fileOf(
+  `{"__metadata__":null,"module.a":${entry([2, 3], [0, 12], 'F16')},"b":${entry([4], [12, 20], 'BF16')}}`,
+  halves([0, 1, 0x3c00, 0xbc00, 0x7bff, 0x8000, 0, 1, 0x3f80, 0xbf80]),
+);
 const checkpoint = writeCheckpoint(snapshot);
+const firstCheckpoint = writeFirstVersion(snapshot);
 /** What the gzip target may unpack to. */
 export const UNPACK_LIMIT = 2 ** 16;
 const packed = [gzipSync(images), gzipSync(new Uint8Array(UNPACK_LIMIT)), gzipSync(new Uint8Array(2 ** 22))];
 
 function must(holds: boolean, what: string): void {
   if (!holds) throw new Error(`accepted, but ${what}`);
+}
+
+function resealed(bytes: Uint8Array): Uint8Array {
+  if (hasSeal(bytes)) seal(bytes);
+  return bytes;
+}
+
+function readSoundCheckpoint(bytes: Uint8Array): unknown {
+  const read = readCheckpoint(bytes);
+  const { entries } = parameterTable(read.config, read.data.rows * read.data.columns);
+  for (const tensors of [read.parameters, read.m, read.v]) {
+    must(tensors.length === entries.length, 'tensors are missing');
+    must(
+      tensors.every(({ data: values }) => values.every(Number.isFinite)),
+      'a value is not finite',
+    );
+  }
+  must(read.step <= Math.ceil((read.config.epochs * read.data.trainCount) / read.config.batch), 'the run is shorter');
+  must(read.history.length <= Math.min(read.config.epochs, read.step), 'it has more epochs than there were');
+  // What was accepted is written and read as itself.
+  must(JSON.stringify(readCheckpoint(writeCheckpoint(read))) === JSON.stringify(read), 'it changes when it is written');
+  return read;
 }
 
 export const targets: Target[] = [
@@ -91,8 +121,8 @@ export const targets: Target[] = [
   },
   {
     name: 'safetensors',
-    errors: [SafetensorsError],
-    mutate: (random) => mutateSafetensors(model, random),
+    errors: [SafetensorsError, CheckpointError],
+    mutate: (random) => mutateSafetensors(random.pick([model, model, half]), random),
     read(bytes) {
       const { tensors } = readSafetensors(bytes);
       const elements = tensors.map(({ shape }) => shape.reduce((product, size) => product * size, 1));
@@ -101,7 +131,8 @@ export const targets: Target[] = [
         'a shape does not fit its data',
       );
       must(
-        tensors.reduce((sum, tensor) => sum + tensor.data.byteLength, 0) <= bytes.length,
+        // Halves become twice as long.
+        tensors.reduce((sum, tensor) => sum + tensor.data.byteLength, 0) <= 2 * bytes.length,
         'there is more than was read',
       );
       return readParameters(bytes);
@@ -110,24 +141,15 @@ export const targets: Target[] = [
   {
     name: 'checkpoint',
     errors: [CheckpointError, SafetensorsError],
-    mutate: (random) => mutateSafetensors(checkpoint, random),
-    read(bytes) {
-      const read = readCheckpoint(bytes);
-      const { entries } = parameterTable(read.config, read.data.rows * read.data.columns);
-      for (const tensors of [read.parameters, read.m, read.v]) {
-        must(tensors.length === entries.length, 'tensors are missing');
-        must(
-          tensors.every(({ data: values }) => values.every(Number.isFinite)),
-          'a value is not finite',
-        );
-      }
-      // What was accepted is written and read as itself.
-      must(
-        JSON.stringify(readCheckpoint(writeCheckpoint(read))) === JSON.stringify(read),
-        'it changes when it is written',
-      );
-      return read;
-    },
+    // As whoever wants to be read would: the seal is right again.
+    mutate: (random) => resealed(mutateSafetensors(checkpoint, random)),
+    read: readSoundCheckpoint,
+  },
+  {
+    name: 'checkpoint of version 1',
+    errors: [CheckpointError, SafetensorsError],
+    mutate: (random) => mutateSafetensors(firstCheckpoint, random),
+    read: readSoundCheckpoint,
   },
   {
     name: 'config',

@@ -127,14 +127,26 @@ test('a checkpoint holds all that a run depends on, under the names of the model
     expect(same.data).toEqual(data);
   }
   expect(metadata['webgpu-vae.checkpoint']).toMatch(/^\d+$/);
+  expect(metadata['webgpu-vae.sha256']).toMatch(/^[0-9a-f]{64}$/);
   const config = JSON.parse(await readFile(join(cwd, 'run', 'config.json'), 'utf8'));
   expect(JSON.parse(metadata.state!)).toMatchObject({
     step: 80,
-    config: { hidden: [16], latent: 3, batch: 50, epochs: 4, learningRate: 0.002, beta: 0.5, seed: 4294967295 },
+    model: {
+      kind: 'vae',
+      version: 1,
+      config: { hidden: [16], latent: 3, batch: 50, epochs: 4, learningRate: 0.002, beta: 0.5, seed: 4294967295 },
+    },
     adapter: { name: config.adapter.name, backend: config.adapter.backend },
     kernels: expect.arrayContaining(['elementwise+state+adam', 'state+finish_step']),
-    data: { trainCount: 1000, testCount: 500, rows: 28, columns: 28 },
+    data: {
+      trainCount: 1000,
+      testCount: 500,
+      rows: 28,
+      columns: 28,
+      testFingerprint: expect.stringMatching(/^[0-9a-f]{8}$/),
+    },
   });
+  expect(JSON.parse(metadata.history!)).toHaveLength(4);
 });
 
 test('resumed on another adapter: a warning that names both, and the run goes on', async ({ cwd }) => {

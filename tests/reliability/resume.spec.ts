@@ -2,7 +2,9 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { readCheckpoint, writeCheckpoint } from '../../src/vae/checkpoint.ts';
+import { type NamedTensor, readSafetensors } from '../../src/vae/safetensors.ts';
 import { adapterOptions, outcome, start, webgpuVae } from '../cli/command.ts';
+import { entry, fileOf, halves } from '../cli/safetensors-file.ts';
 import { recordFault, times } from './faults.ts';
 import {
   expectSameRun,
@@ -171,6 +173,8 @@ test('a damaged last checkpoint: the one before it, with a warning; two damaged 
   const intact = await readFile(join(whole, files[0]!));
   const damages: [what: string, damage: (bytes: Buffer) => Buffer | undefined][] = [
     ['cut off', (bytes) => bytes.subarray(0, bytes.length / 2)],
+    // In the middle of Adam's moments, where any bits are a number.
+    ['one bit flipped', (bytes) => Buffer.from(bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 4 : byte)))],
     ['empty', () => Buffer.alloc(0)],
     ['missing', () => undefined],
     ['zeroed', (bytes) => Buffer.alloc(bytes.length)],
@@ -194,7 +198,7 @@ test('a damaged last checkpoint: the one before it, with a warning; two damaged 
   expect(both.code).toBe(1);
   expect(both.stderr).toMatch(/^error: both\/checkpoint\.safetensors: safetensors read: .*\n$/);
   recordFault(test.info(), {
-    fault: 'last checkpoint cut off, emptied, deleted or zeroed',
+    fault: 'last checkpoint cut off, emptied, deleted or zeroed, or one bit of it flipped',
     injected,
     outcome: 'resumed from the one before it, with a warning; the same bits',
     lost: 'nothing',
@@ -325,6 +329,18 @@ test('a training that stops being finite leaves its last checkpoint alone', asyn
   });
 });
 
+/** A file of the upper halves of all values. */
+function asBrainFloats(tensors: NamedTensor[], prefix: string): Uint8Array {
+  let end = 0;
+  const fields = tensors.map(({ name, shape, data }) => {
+    const begin = end;
+    end += 2 * data.length;
+    return `${JSON.stringify(prefix + name)}:${entry(shape, [begin, end], 'BF16')}`;
+  });
+  const bits = tensors.flatMap(({ data }) => [...new Uint32Array(data.buffer)].map((value) => value >>> 16));
+  return fileOf(`{"__metadata__":null,${fields.join()}}`, halves(bits));
+}
+
 test('--init begins with the weights of a file, and refuses those of another model', async ({ cwd }) => {
   const short = [
     '--data',
@@ -349,6 +365,15 @@ test('--init begins with the weights of a file, and refuses those of another mod
     ['model', 'checkpoint'].map((name) => readFile(join(cwd, `from-${name}.safetensors`, 'model.safetensors'))),
   );
   expect(models[0]!.equals(models[1]!)).toBe(true);
+
+  // As PyTorch may have saved it: halves, of a compiled model.
+  const { tensors } = readSafetensors(await readFile(join(cwd, 'donor', 'model.safetensors')));
+  await writeFile(join(cwd, 'bf16.safetensors'), asBrainFloats(tensors, '_orig_mod.'));
+  const loud = args.filter((arg) => arg !== '--quiet');
+  const converted = await webgpuVae([...loud, '--init', 'bf16.safetensors', '--out', 'from-bf16'], cwd);
+  expect({ code: converted.code, stderr: converted.stderr }).toEqual({ code: 0, stderr: '' });
+  expect(converted.stdout).toContain(`${tensors.length} tensors were converted from BF16 to F32, exactly.`);
+  expect(converted.stdout).toContain(`PyTorch's "_orig_mod." was left out of the tensors' names.`);
 
   const wrong = await webgpuVae(['train', ...short, '--hidden', '9', '--init', 'donor/model.safetensors'], cwd);
   expect(wrong.stderr).toMatch(/encoder\.0\.weight is \(8, 784\), expected \(9, 784\)/);
