@@ -34,7 +34,7 @@ export function parseJson(text: string, limits: JsonLimits): unknown {
  */
 function scan(text: string, { depth, entries, keys: mostKeys }: JsonLimits): void {
   const open: (Set<string> | undefined)[] = []; // one per bracket: an object's keys so far, undefined for an array
-  let count = 1;
+  let count = 0;
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
       case 0x5b: // [

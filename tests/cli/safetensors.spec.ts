@@ -218,18 +218,20 @@ test('deep and wide JSON is refused where it exceeds the limits, before any of i
   const texts: [text: string, says: string][] = [
     ['['.repeat(million), 'is nested deeper than 3 levels at character 3'],
     ['{"a":'.repeat(million), 'is nested deeper than 3 levels at character 15'],
-    [`[${'1,'.repeat(million)}1]`, 'has more than 1000 entries at character 1998'],
-    [`[${'[],'.repeat(million)}1]`, 'has more than 1000 entries at character 1498'],
+    [`[${'1,'.repeat(million)}1]`, 'has more than 1000 entries at character 2000'],
+    [`[${'[],'.repeat(million)}1]`, 'has more than 1000 entries at character 1500'],
     [`{${keys}}`, 'has an object of more than 100 keys at character 691'],
-    [`[${'1,'.repeat(500)}[${'1,'.repeat(million)}1]]`, 'has more than 1000 entries at character 1997'],
+    [`[${'1,'.repeat(500)}[${'1,'.repeat(million)}1]]`, 'has more than 1000 entries at character 1999'],
   ];
   for (const [text, says] of texts) {
     expect(() => parseJson(text, limits)).toThrow(JsonError);
     expect(parsedBy(() => parseJson(text, limits))).toEqual({ parsed: [], message: says });
   }
   // As large as allowed, and brackets and commas in a string are neither depth nor entries.
-  const allowed = `[[["${'[{,'.repeat(5000)}\\"${'[,'.repeat(5000)}"]],${'1,'.repeat(995)}1]`;
-  expect(parseJson(allowed, limits)).toHaveLength(997);
+  const allowed = `[[["${'[{,'.repeat(5000)}\\"${'[,'.repeat(5000)}"]],${'1,'.repeat(996)}1]`;
+  expect(parseJson(allowed, limits)).toHaveLength(998);
+  expect(() => parseJson(allowed.replace('1]', '1,1]'), limits)).toThrow(/more than 1000 entries/);
+  for (const empty of ['[]', '{}']) expect(parseJson(empty, { ...limits, entries: 1 })).toEqual(JSON.parse(empty));
 
   for (const header of [`{"a":${'['.repeat(million)}`, `{"a":{"shape":[${'1,'.repeat(million)}1]}}`, `{${keys}}`]) {
     const { parsed, message } = parsedBy(() => readSafetensors(fileOf(header)));

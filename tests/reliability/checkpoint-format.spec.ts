@@ -263,6 +263,19 @@ test('what nobody could read is not written', () => {
   );
 });
 
+test('every step of a run is read: the first, each within an epoch and the last', () => {
+  const [result] = snapshot.history;
+  const ends = [3, 6, 8, 11];
+  for (let step = 0; step <= 11; step++) {
+    const history = ends.flatMap((end, i) => (end <= step ? [{ ...result!, epoch: i + 1, step: end }] : []));
+    const sums = { bce: 1, kld: 2, weight: step - (history.at(-1)?.step ?? 0) };
+    const whole = { ...snapshot, step, history, sums };
+    expect(readCheckpoint(writeCheckpoint(whole))).toEqual(whole);
+    expect(readCheckpoint(writeFirstVersion({ ...whole, data: first.data }))).toEqual({ ...whole, data: first.data });
+    expect(() => writeCheckpoint({ ...whole, sums: { ...sums, weight: sums.weight + 1 } })).toThrow(CheckpointError);
+  }
+});
+
 test('epochs that nobody evaluated may be missing, and batches may be larger than the data', () => {
   // `advance()` does steps without evaluating.
   const advanced = { ...snapshot, history: snapshot.history.slice(1) };
