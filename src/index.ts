@@ -10,7 +10,8 @@ import type { VaeConfig } from './vae/config.ts';
 import { type CreateOptions, Vae } from './vae/vae.ts';
 
 export { loadMnist, NoAdapterError } from '#host';
-export { DataError, type DataSet, type ImageSet, takeFirst } from './data/dataset.ts';
+export { DataError, type DataSet, type ImageSet, type Labels, takeFirst } from './data/dataset.ts';
+export type { LoadOptions } from './data/mnist.ts';
 export { type Device, DeviceLimitError, DeviceLostError, GpuError } from './gpu/device.ts';
 export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
 export { ConfigError, type VaeConfig } from './vae/config.ts';

@@ -1,3 +1,4 @@
+import { classesOf } from '../data/classes.ts';
 import type { ImageSet } from '../data/dataset.ts';
 import type { Painter } from '../gpu/painter.ts';
 import type { Model } from '../vae/inference.ts';
@@ -115,7 +116,7 @@ export class Samples extends ImageView {
 /** The first image of each class, then the first others, RECONSTRUCTED in all (again from the start if there are fewer). */
 function onePerClass({ images, labels, count, rows, columns }: ImageSet): Uint8Array {
   const size = rows * columns;
-  const firsts = [...new Set(labels)].sort((a, b) => a - b).map((label) => labels.indexOf(label));
+  const firsts = labels ? classesOf(labels).present.map((label) => labels.indexOf(label)) : [];
   const others = Array.from({ length: Math.min(count, 2 * RECONSTRUCTED) }, (_, i) => i).filter(
     (i) => !firsts.includes(i),
   );

@@ -1,4 +1,6 @@
-import type { Drawing, Painter, Sheet } from '../gpu/painter.ts';
+import { type Classes, classesOf, shortClassName } from '../data/classes.ts';
+import type { Labels } from '../data/dataset.ts';
+import type { Color, Drawing, Painter, Sheet } from '../gpu/painter.ts';
 import { BufferPool, download, upload } from '../gpu/tensor.ts';
 import type { Model } from '../vae/inference.ts';
 import { LiveDecoder, LiveEncoder } from '../vae/live.ts';
@@ -10,7 +12,7 @@ import { listenToPlane, zoomed } from './plane-input.ts';
 import { drawOverlay, type Ellipse, type Frame, type Point, toPixels } from './plane-overlay.ts';
 import { Scrubber } from './scrubber.ts';
 import type { Session } from './session.ts';
-import { CLASS_COLORS, onThemeChange, theme } from './theme.ts';
+import { onThemeChange, pointColors, theme } from './theme.ts';
 import type { View } from './views.ts';
 
 /** Test images on the plane; more would be a cloud. */
@@ -35,7 +37,10 @@ interface Bound {
   pool: BufferPool;
   points: Drawing;
   sheet: Sheet;
-  labels: Uint8Array;
+  /** Of the encoded images; undefined without labels. */
+  labels: Labels | undefined;
+  classes: Classes;
+  colors: readonly Color[];
   /** Whether the adapter computes on the CPU. */
   slow: boolean;
 }
@@ -127,14 +132,18 @@ export class LatentPlane implements View {
     const count = Math.min(test.count, MOST_POINTS);
     const slow = model.device.info.software;
     const pool = new BufferPool(model.device);
-    const labels = test.labels.subarray(0, count);
+    const labels = test.labels?.subarray(0, count);
+    const classes = classesOf(labels ?? new Uint8Array(1));
     const encoder = new LiveEncoder(
       model,
       test.images.subarray(0, count * model.imageSize),
       PIECE[slow ? 'software' : 'hardware'],
     );
     const decoder = new LiveDecoder(model, CELLS * CELLS);
-    const tensor = pool.tensor('labels', [count], { dtype: 'u32', data: Uint32Array.from(labels) });
+    const tensor = pool.tensor('labels', [count], {
+      dtype: 'u32',
+      data: Uint32Array.from({ length: count }, (_, i) => classes.slotOf(labels?.[i] ?? 0)),
+    });
     const shape = {
       columns: CELLS,
       rows: CELLS,
@@ -149,6 +158,8 @@ export class LatentPlane implements View {
       decoder,
       pool,
       labels,
+      classes,
+      colors: pointColors(classes.slots),
       context: painter.attach(this.#canvas),
       points: painter.points(encoder.heads, tensor),
       sheet: painter.sheet(decoder.pixels, shape),
@@ -159,7 +170,7 @@ export class LatentPlane implements View {
     this.#ends = [];
     this.#drawn = undefined;
     this.#dimensions.reset(model.latent);
-    this.#legend.reset(labels);
+    this.#legend.reset(labels && classes, session.data.classNames);
     this.#scrubber.keep(session.vae.step);
     this.#resize();
   }
@@ -222,9 +233,10 @@ export class LatentPlane implements View {
     const { latent } = bound.model;
     this.#encoded = { heads: all.subarray(0, 2 * latent * this.#pointsOf(full)), latent };
     this.#dimensions.showKl(klPerDimension(this.#encoded));
-    const [seen, count] = [this.#pointsOf(full), bound.labels.length].map((each) => each.toLocaleString('en-US'));
+    const [seen, count] = [this.#pointsOf(full), bound.encoder.count].map((each) => each.toLocaleString('en-US'));
     const points = seen === count ? seen : `${seen} of ${count}`;
-    this.#caption.textContent = `${points} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
+    const medians = bound.labels ? `, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians` : '';
+    this.#caption.textContent = `${points} test images at their mean μ${medians}. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
     this.#drawOver();
   }
 
@@ -239,15 +251,15 @@ export class LatentPlane implements View {
     const bound = this.#bound;
     const side = this.#canvas.width;
     if (!bound || side === 0 || bound.model.device.lost) return;
-    const { painter, sheet, points, context, model } = bound;
-    const colors = theme();
+    const { painter, sheet, points, context, model, classes, colors } = bound;
+    const { paper, ink } = theme();
     const corner = toPixels(this.#frame, side, {
       x: this.#sheetFrame.x - this.#sheetFrame.half,
       y: this.#sheetFrame.y + this.#sheetFrame.half,
     });
     const size = (side * this.#sheetFrame.half) / this.#frame.half;
-    const faded = (i: 0 | 1 | 2) => colors.paper[i] + 0.42 * (colors.ink[i] - colors.paper[i]);
-    const place = { x: corner.x, y: corner.y, width: size, height: size, gap: 0, paper: colors.paper };
+    const faded = (i: 0 | 1 | 2) => paper[i] + 0.42 * (ink[i] - paper[i]);
+    const place = { x: corner.x, y: corner.y, width: size, height: size, gap: 0, paper };
     painter.placeSheet(sheet, this.#canvas, { ...place, ink: [faded(0), faded(1), faded(2)] });
     const origin = toPixels(this.#frame, side, { x: 0, y: 0 });
     const unit = side / (2 * this.#frame.half);
@@ -258,8 +270,9 @@ export class LatentPlane implements View {
       alpha: 0.75,
       axes: this.#dimensions.axes,
       latent: model.latent,
+      slots: classes.slots,
       hidden: this.#legend.hidden,
-      colors: CLASS_COLORS,
+      colors,
     });
     painter.draw(context, [
       ...(this.#withManifold ? [{ drawing: sheet }] : []),
@@ -280,13 +293,14 @@ export class LatentPlane implements View {
     const context = this.#over.getContext('2d')!;
     const { axes } = this.#dimensions;
     const medians = this.#mediansOn(axes).filter(({ label }) => !this.#legend.isHidden(label));
+    const names = this.#session?.data.classNames;
     const second = this.#bound.model.latent === 1 ? 'class' : `z${subscript(axes[1])}`;
     drawOverlay(context, {
       frame: this.#frame,
       side,
       ratio: this.#pixelRatio,
       axes: [`z${subscript(axes[0])}`, second],
-      medians: medians.length <= 26 ? medians : [],
+      medians: medians.map(({ label, ...point }) => ({ ...point, text: shortClassName(label, names) })),
       cursor: this.#pointOf(this.#dimensions.z),
       ends: this.#ends.map((z) => this.#pointOf(z)),
       ellipse: this.#drawn && this.#ellipseOf(this.#drawn),
@@ -296,9 +310,10 @@ export class LatentPlane implements View {
 
   /** Sorting thousands of points at every move of the pointer would be felt. */
   #mediansOn(axes: readonly [number, number]): ReturnType<typeof classMedians> {
-    if (!this.#encoded) return [];
+    const { labels, classes } = this.#bound!;
+    if (!this.#encoded || !labels) return [];
     if (this.#medians?.of !== this.#encoded || this.#medians.axes.join() !== axes.join()) {
-      const values = classMedians(this.#encoded, this.#bound!.labels, axes);
+      const values = classMedians(this.#encoded, labels, classes, axes);
       this.#medians = { of: this.#encoded, axes, values };
     }
     return this.#medians.values;

@@ -64,7 +64,10 @@ async function start(): Promise<void> {
     return;
   }
   status.say('loading MNIST', 0);
-  const [data, stored] = await Promise.all([loadMnist(undefined, (part) => status.move(part)), loadSession()]);
+  const [data, stored] = await Promise.all([
+    loadMnist(undefined, { onProgress: (part) => status.move(part) }),
+    loadSession(),
+  ]);
   status.say('building the model');
   const { config, refused } = parseHash(location.hash);
   let tooLarge: Error | undefined;

@@ -25,7 +25,7 @@ export interface Overlay {
   side: number;
   ratio: number;
   axes: readonly [string, string];
-  medians: readonly (Point & { label: number })[];
+  medians: readonly (Point & { text: string })[];
   cursor: Point | undefined;
   /** None, one or both ends of an interpolation. */
   ends: readonly Point[];
@@ -124,7 +124,7 @@ function label(
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.lineJoin = 'round';
-  context.lineWidth = 4 * ratio;
+  context.lineWidth = Math.min(4, size / 4) * ratio;
   context.strokeStyle = theme.background;
   context.strokeText(text, x, y);
   context.fillStyle = color;
@@ -133,16 +133,17 @@ function label(
 
 function drawMedians(context: CanvasRenderingContext2D, overlay: Overlay): void {
   const { frame, side, theme, ratio } = overlay;
-  const spots = overlay.medians.map((median) => ({ ...toPixels(frame, side, median), label: median.label }));
+  const spots = overlay.medians.map((median) => ({ ...toPixels(frame, side, median), text: median.text }));
   // While all classes lie on one spot, ten labels there say nothing.
   const spread = Math.max(
     ...spots.map(({ x }) => Math.abs(x - spots[0]!.x)),
     ...spots.map(({ y }) => Math.abs(y - spots[0]!.y)),
   );
   if (!(spread > 60 * ratio)) return;
-  const places = partLabels(spots, 20 * ratio);
-  for (const [i, { label: digit }] of spots.entries())
-    label(context, overlay, String(digit), places[i]!, theme.text, 17);
+  // Many labels are small ones: together they may not cover the points.
+  const size = Math.max(9, Math.min(17, 17 * Math.sqrt(16 / spots.length)));
+  const places = partLabels(spots, 1.2 * size * ratio);
+  for (const [i, { text }] of spots.entries()) label(context, overlay, text, places[i]!, theme.text, size);
 }
 
 /** Moves labels apart until none is nearer than `distance` to another, or nearly so. */

@@ -1,4 +1,4 @@
-import { PALETTE } from '../data/palette.ts';
+import { barColor, classColors, MOST_COLORS } from '../data/palette.ts';
 import type { Color } from '../gpu/painter.ts';
 
 /** `#rrggbb` -> red, green, blue in [0, 1]. */
@@ -19,7 +19,14 @@ export interface Theme {
   accent: string;
 }
 
-export const CLASS_COLORS: readonly Color[] = PALETTE.map(parse);
+/** Colours of the points of `slots` classes: one each or, of more classes than there are colours, a bar of them. */
+export function pointColors(slots: number): readonly Color[] {
+  const colors =
+    slots > MOST_COLORS
+      ? Array.from({ length: MOST_COLORS }, (_, i) => barColor(i / (MOST_COLORS - 1)))
+      : classColors(slots);
+  return colors.map(parse);
+}
 
 const LIGHT = {
   paper: '#ffffff',

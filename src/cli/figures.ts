@@ -57,7 +57,7 @@ export async function writeFinalFigures({ vae, data, folder, results }: FigureSo
   await folder.write('samples.png', samples);
 
   const { mu } = await vae.encode(images);
-  await folder.write('latent_2d.png', latentScatter({ mu, latent, labels }));
+  await folder.write('latent_2d.png', latentScatter({ mu, latent, labels, classNames: data.classNames }));
 
   if (latent !== 2) return;
   const sheet = manifold({

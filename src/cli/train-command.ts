@@ -16,8 +16,12 @@ export interface TrainSettings {
   checkpointEvery: number;
   /** Folder of IDX files; the embedded MNIST without it. */
   data: string | undefined;
+  /** Whether rows and columns of every image are exchanged. */
+  transpose: boolean;
   /** The first N training images; all without it. */
   trainSize: number | undefined;
+  /** The first N test images or, without test files, N of the training images; all without it. */
+  testSize: number | undefined;
   /** The run's folder; `runs/<date-time>` without it. */
   out: string | undefined;
   /** Part of an adapter's name; the best adapter without it. */
@@ -39,7 +43,9 @@ interface TrainOptions {
   lr: number;
   beta: number;
   seed: number;
+  transpose?: boolean;
   trainSize?: number;
+  testSize?: number;
   out?: string;
   adapter?: string;
   variant: Variant;
@@ -58,8 +64,13 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
       'Trains a variational autoencoder and writes config.json, metrics.csv, model.safetensors and pictures to a folder. Ctrl-C stops it early and keeps what was learned.',
     )
     .addOption(
-      option('--data <dir>', "folder with MNIST's four IDX files, plain or .gz (default: the embedded MNIST)", text),
+      option(
+        '--data <dir>',
+        "folder with MNIST's four IDX files or a set's of that format, plain or .gz; labels may be missing (default: the embedded MNIST)",
+        text,
+      ),
     )
+    .option('--transpose', "exchange rows and columns of every image, as EMNIST's need it (default: off)")
     .addOption(
       option('--hidden <widths>', "widths of the encoder's hidden layers, or none; the decoder mirrors them", widths, {
         value: [512, 256],
@@ -75,6 +86,13 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
       option('--seed <n>', 'seed of the initial weights, the order of the images and the noise', seed, { value: 0 }),
     )
     .addOption(option('--train-size <n>', 'train on the first n images only (default: all)', positiveInteger))
+    .addOption(
+      option(
+        '--test-size <n>',
+        'measure on the first n test images only; of a data set without test files, on n training images that are drawn at random, always the same ones, and not trained on (default: all)',
+        positiveInteger,
+      ),
+    )
     .addOption(
       option(
         '--resume <path>',
@@ -112,7 +130,9 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
         init: options.init,
         checkpointEvery: options.checkpointEvery,
         data: options.data,
+        transpose: options.transpose === true,
         trainSize: options.trainSize,
+        testSize: options.testSize,
         out: options.out,
         adapter: options.adapter,
         variant: options.variant,

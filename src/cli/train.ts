@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { TestSizeError } from '../data/errors.ts';
 import { tuningStore } from '../host/node.ts';
 import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
 import { supportedVariants, type VariantChoice } from '../kernels/gemm.ts';
@@ -66,6 +67,9 @@ export async function train(given: TrainSettings): Promise<number> {
     const { info } = await open();
     reporter.line(`Adapter: ${adapterLine(info)}. ${fasterAdapter(info)}`.trim());
     reporter.line(dataLine(data));
+    if (/emnist/i.test(data.name) && !settings.transpose) {
+      reporter.line("EMNIST's files have rows and columns exchanged: --transpose sets its letters upright.");
+    }
     const variants = await chooseVariants(settings, device!, data, options.snapshot);
     vae = await createVae(device!, data, options.snapshot ? settings.given : settings.config, {
       ...options,
@@ -176,9 +180,14 @@ async function chooseVariants(
   return (await tunedVariants(device, config, { imageSize: rows * columns, store: tuningStore })).variants;
 }
 
-/** @throws UsageError if `--train-size` or `--batch` asks for more images than there are; DataError */
-async function loadData({ data: directory, trainSize, config }: TrainSettings): Promise<DataSet> {
-  const data = await loadMnist(directory);
+/** @throws UsageError if `--train-size`, `--test-size` or `--batch` asks for more images than there are; DataError */
+async function loadData({ data: directory, transpose, trainSize, testSize, config }: TrainSettings): Promise<DataSet> {
+  const options = { transpose, ...(testSize !== undefined && { testSize }) };
+  const data = await loadMnist(directory, options).catch((error) => {
+    throw error instanceof TestSizeError
+      ? new UsageError(`--test-size ${testSize}: ${error.message}`, { cause: error })
+      : error;
+  });
   const { count } = data.train;
   if (trainSize !== undefined && trainSize > count) {
     throw new UsageError(`--train-size ${trainSize} is more than the ${count} training images: give ${count} or less`);
@@ -213,6 +222,7 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
     status: 'running',
     ...settings.config,
     data: settings.data === undefined ? data.name : resolve(settings.data),
+    transpose: settings.transpose,
     trainSize: data.train.count,
     testSize: data.test.count,
     rows: data.train.rows,
@@ -247,7 +257,8 @@ async function modelFile(vae: Vae, data: DataSet): Promise<Uint8Array> {
 
 function dataLine({ name, train, test }: DataSet): string {
   const size = `${train.columns} x ${train.rows}`;
-  return `Data: ${name}, ${thousands(train.count)} training and ${thousands(test.count)} test images of ${size} pixels.`;
+  const labels = test.labels ? '' : ', without labels';
+  return `Data: ${name}, ${thousands(train.count)} training and ${thousands(test.count)} test images of ${size} pixels${labels}.`;
 }
 
 function modelLine({ config, imageSize, table, steps }: Vae): string {

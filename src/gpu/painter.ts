@@ -43,14 +43,16 @@ export interface PointsPlace {
   alpha: number;
   axes: readonly [number, number];
   latent: number;
-  /** Bit c hides class c. */
-  hidden: number;
-  /** Ten. */
+  /** Places of classes, of which `labels` names one for each image. */
+  slots: number;
+  /** Bit c hides the points of colour c. */
+  hidden: readonly [number, number];
+  /** At most 64; places beyond are spread over them. */
   colors: readonly Color[];
 }
 
 const SHEET_PARAMS_BYTES = 80;
-const POINTS_PARAMS_BYTES = 48 + 160;
+const POINTS_PARAMS_BYTES = 64 + 64 * 16;
 
 /**
  * Draws tensors on canvases without reading them back. One for a device; owns what it makes, `dispose()` frees it.
@@ -112,7 +114,7 @@ export class Painter {
 
   /**
    * @param heads (n, 2 L) f32: μ first
-   * @param labels (n) u32
+   * @param labels (n) u32: the place of each image's class
    */
   points(heads: Tensor, labels: Tensor): Drawing {
     const params = this.#uniform('points', POINTS_PARAMS_BYTES);
@@ -141,11 +143,11 @@ export class Painter {
   }
 
   placePoints(points: Drawing, canvas: HTMLCanvasElement, place: PointsPlace): void {
-    const { scale, offset, radius, alpha, axes, latent, hidden, colors } = place;
+    const { scale, offset, radius, alpha, axes, latent, slots, hidden, colors } = place;
     const values = new Float32Array(POINTS_PARAMS_BYTES / 4);
     values.set([canvas.width, canvas.height, ...scale, ...offset, radius, alpha]);
-    new Uint32Array(values.buffer, 32, 4).set([...axes, latent, hidden]);
-    for (const [i, color] of colors.entries()) values.set([...color, 1], 12 + 4 * i);
+    new Uint32Array(values.buffer, 32, 7).set([...axes, latent, slots, ...hidden, colors.length]);
+    for (const [i, color] of colors.entries()) values.set([...color, 1], 16 + 4 * i);
     this.#write(points.params, values);
   }
 

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'playwright/test';
 import { DataError } from '../../src/data/dataset.ts';
-import { unpack } from '../../src/host/mnist.node.ts';
+import { unpack } from '../../src/data/unpack.ts';
 import { readCheckpoint } from '../../src/vae/checkpoint.ts';
 import { parseConfig } from '../../src/vae/config.ts';
 import { readSafetensors, SafetensorsError } from '../../src/vae/safetensors.ts';

@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { DataError } from '../../src/data/dataset.ts';
 import { parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
-import { unpack } from '../../src/host/mnist.node.ts';
+import { unpack } from '../../src/data/unpack.ts';
 import { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from '../../src/vae/checkpoint.ts';
 import { ConfigError, parseConfig, type VaeConfig } from '../../src/vae/config.ts';
 import { initialParameters, parameterTable } from '../../src/vae/parameters.ts';
