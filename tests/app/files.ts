@@ -5,7 +5,8 @@ export interface TestFile {
   bytes: Uint8Array;
 }
 
-function idx(sizes: number[], fill: (i: number) => number): Uint8Array {
+/** An IDX file of unsigned bytes; element i is `fill(i)`. */
+export function idx(sizes: number[], fill: (i: number) => number): Uint8Array {
   const header = Buffer.alloc(4 + 4 * sizes.length);
   header.set([0, 0, 8, sizes.length]);
   for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
