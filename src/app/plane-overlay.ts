@@ -135,13 +135,13 @@ function drawMedians(context: CanvasRenderingContext2D, overlay: Overlay): void 
   const { frame, side, theme, ratio } = overlay;
   const spots = overlay.medians.map((median) => ({ ...toPixels(frame, side, median), text: median.text }));
   // While all classes lie on one spot, ten labels there say nothing.
-  const spread = Math.max(
-    ...spots.map(({ x }) => Math.abs(x - spots[0]!.x)),
-    ...spots.map(({ y }) => Math.abs(y - spots[0]!.y)),
-  );
-  if (!(spread > 60 * ratio)) return;
-  // Many labels are small ones: together they may not cover the points.
+  const span = (values: number[]): number => Math.max(...values) - Math.min(...values);
+  const [width, height] = [span(spots.map(({ x }) => x)), span(spots.map(({ y }) => y))];
+  if (!(Math.max(width, height) > 60 * ratio)) return;
+  // Many labels are small ones, and too many for the space they lie in are none: they may not cover the points.
   const size = Math.max(9, Math.min(17, 17 * Math.sqrt(16 / spots.length)));
+  const covered = spots.length * (1.2 * size * ratio) ** 2;
+  if (spots.length > 16 && covered > 0.5 * width * height) return;
   const places = partLabels(spots, 1.2 * size * ratio);
   for (const [i, { text }] of spots.entries()) label(context, overlay, text, places[i]!, theme.text, size);
 }

@@ -105,6 +105,10 @@ test.describe('latentScatter', () => {
     expect(sizeOf(47)).toBeLessThan(11);
     expect(sizeOf(100)).toBe(9);
     expect(sizeOf(200)).toBeUndefined();
+    // Fifty classes that lie on one spot would hide it.
+    const { labels, mu } = scatterData(600, 2, 50);
+    const oneSpot = mu.map((_, i) => Math.sin(i * i) + (i < 100 ? 100 : 0));
+    expect(boldSizes(() => latentScatter({ mu: oneSpot, latent: 2, labels })).size).toBe(0);
   });
 
   test('names of classes stand at the medians if they are short, in the legend always', () => {

@@ -105,6 +105,10 @@ function medianLabels(medians: Map<string, Spot>): Plugin<'line' | 'scatter'> {
         x: scales.x.getPixelForValue(x),
         y: scales.y.getPixelForValue(y),
       }));
+      // Where classes lie on one spot their labels would cover it, and say nothing.
+      const span = (values: number[]) => Math.max(...values) - Math.min(...values);
+      const room = span(spots.map((spot) => spot.x)) * span(spots.map((spot) => spot.y));
+      if (spots.length > 16 && spots.length * size ** 2 > 0.5 * room) return;
       const places = spread(spots, 1.5 * size);
       ctx.save();
       ctx.font = `bold ${size}px "${FONT_FAMILY}"`;
