@@ -292,12 +292,12 @@ test('the browser takes packed files first, and tells how much has arrived', asy
 });
 
 test('a server that packs on the way does not make the bar full too early', async () => {
-  const files: Record<string, Uint8Array> = { ...GOOD, [TRAIN_IMAGES]: idxFile([5000, 3, 4]) };
-  files['train-labels-idx1-ubyte'] = idxFile([5000]);
+  const files: Record<string, Uint8Array> = { ...GOOD, [TRAIN_IMAGES]: idxFile([50_000, 3, 4]) };
+  files['train-labels-idx1-ubyte'] = idxFile([50_000]);
   const parts: number[] = [];
   const load = (base: string) => fetchMnist(base, { onProgress: (part) => parts.push(part) });
   const { train } = await served(gzipped(files), load, { 'content-encoding': 'gzip' });
-  expect(train.count).toBe(5000);
+  expect(train.count).toBe(50_000);
   // The last part is there when, and only when, everything is.
   expect(parts.filter((part) => part === 1)).toHaveLength(1);
   expect(parts.at(-1)).toBe(1);
