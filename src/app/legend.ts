@@ -34,12 +34,12 @@ export class Legend {
     const present = classes?.present ?? [];
     const labels = present.map((label) => longClassName(label, names));
     this.#classes = classes;
+    this.root.hidden = classes === undefined;
     if (labels.join('\n') === this.#shown) return;
     this.#shown = labels.join('\n');
     this.#hidden.clear();
     const isBar = classes !== undefined && classes.slots > MOST_COLORS;
     this.root.classList.toggle('many', !isBar && labels.length > MOST_IN_LINES);
-    this.root.hidden = classes === undefined;
     const colors = classes && !isBar ? classColors(classes.slots) : [];
     this.root.replaceChildren(
       ...(isBar
