@@ -77,10 +77,14 @@ export async function checkOutputFolder(folder: string): Promise<void> {
 
 /** The error for an output folder, with the system's reason. */
 export function cannotWrite(folder: string, error: NodeJS.ErrnoException): Error {
-  const reason = REASONS[error.code ?? ''] ?? error.message;
-  return new Error(`--out ${folder} cannot be written: ${reason}: name a folder that you may write to`, {
+  return new Error(`--out ${folder} cannot be written: ${writeFailure(error)}: name a folder that you may write to`, {
     cause: error,
   });
+}
+
+/** Why something cannot be written, in words. */
+export function writeFailure(error: NodeJS.ErrnoException): string {
+  return REASONS[error.code ?? ''] ?? error.message;
 }
 
 const REASONS: Record<string, string> = {

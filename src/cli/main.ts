@@ -3,7 +3,9 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
 import { colours } from './format.ts';
+import { refuseSwallowedOptions } from './npm-options.ts';
 import { option, text } from './options.ts';
+import { exitCodeOf, guardOutput } from './output.ts';
 import { trainCommand } from './train-command.ts';
 import { tuneCommand } from './tune-command.ts';
 
@@ -11,18 +13,23 @@ import { tuneCommand } from './tune-command.ts';
  * Runs `webgpu-vae` and never throws: what goes wrong is one line on stderr.
  *
  * @param args - the arguments after the program's name.
- * @returns the exit code: 0 done, 1 failed, 2 called wrongly, 130 or 143 stopped by a signal.
+ * @returns the exit code: 0 done, 1 failed, 2 called wrongly, 130 or 143 stopped by a signal, 141 its reader
+ *   went away.
  */
 export async function main(args: string[]): Promise<number> {
   let exitCode = 0;
   const finish = (code: number) => {
     exitCode = code;
   };
+  guardOutput();
   try {
-    await program(finish).parseAsync(args, { from: 'user' });
-    return exitCode;
+    const root = program(finish);
+    const command = root.commands.find((found) => found.name() === args[0]);
+    if (command) refuseSwallowedOptions(command, args, process.env);
+    await root.parseAsync(args, { from: 'user' });
+    return exitCodeOf(exitCode);
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodeOf(0);
     process.stderr.write(`${colours(process.stderr).red('error:')} ${explain(error)}\n`);
     return error instanceof CommanderError || error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
   }

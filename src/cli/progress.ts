@@ -1,7 +1,7 @@
 /** What a training run prints while it goes on: a bar in a terminal, plain lines elsewhere, nothing when quiet. */
 import cliProgress from 'cli-progress';
 import type { EpochResult, Progress } from '../vae/vae.ts';
-import { colours, duration, minusElbo, rate } from './format.ts';
+import { canRedraw, colours, duration, minusElbo, rate } from './format.ts';
 
 /** Prints a run's progress on stdout. */
 export interface Reporter {
@@ -16,7 +16,7 @@ export interface Reporter {
 /** Picks the kind of reporter that fits stdout. */
 export function createReporter(quiet: boolean): Reporter {
   if (quiet) return { line() {}, progress() {}, epoch() {}, stop() {} };
-  return process.stdout.isTTY ? barReporter() : plainReporter();
+  return canRedraw(process.stdout) ? barReporter() : plainReporter();
 }
 
 /** `epoch 3/20: test −ELBO 152.40 (BCE 146.61, KL 5.79), train 153.06, 1 min 20 s`; 80 columns hold it. */

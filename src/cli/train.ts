@@ -87,10 +87,10 @@ export async function train(given: TrainSettings): Promise<number> {
     return await runTraining({ settings, data, vae, folder, reporter, stop, config, draw });
   } finally {
     reporter.stop();
-    stop.dispose();
     vae?.dispose();
     device?.dispose();
     await folder?.unlock();
+    stop.dispose();
   }
 }
 
