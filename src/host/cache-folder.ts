@@ -1,14 +1,17 @@
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { homeFolder } from './home.ts';
 
 /**
  * A folder of this user that strangers cannot write, because libraries are loaded from it. The system's temporary folder
- * is the last resort, for homes that are read-only.
+ * is the last resort, for homes that are read-only or not there.
  */
 export async function cacheFolder(): Promise<string> {
   const { XDG_CACHE_HOME } = process.env;
-  const candidates = [join(homedir(), '.cache', 'webgpu-vae'), join(tmpdir(), `webgpu-vae-${process.getuid?.() ?? 0}`)];
+  const home = homeFolder();
+  const candidates = [join(tmpdir(), `webgpu-vae-${process.getuid?.() ?? 0}`)];
+  if (home !== undefined) candidates.unshift(join(home, '.cache', 'webgpu-vae'));
   if (XDG_CACHE_HOME && isAbsolute(XDG_CACHE_HOME)) candidates.unshift(join(XDG_CACHE_HOME, 'webgpu-vae'));
   const troubles: string[] = [];
   for (const folder of candidates) {

@@ -1,10 +1,10 @@
 /** `#host` in Node: Dawn for WebGPU, files for the data. */
 import { readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { loadDawn, openInstance, systemAdapterNames } from './dawn.ts';
 import { matchesName } from './describe.ts';
 import { NoAdapterError, noSuchAdapter } from './errors.ts';
+import { homeFolder } from './home.ts';
 import { loadMnist } from './mnist.node.ts';
 import { hasVulkanLoader, preloadVulkanLoader, unpackSwiftShader } from './swiftshader.ts';
 import { tuningStore } from './tuning-store.node.ts';
@@ -17,12 +17,15 @@ export { loadMnist, tuningStore };
 /** Whether some Vulkan driver is installed: a manifest where the loader looks, or one that the user named. */
 function hasVulkanDriver(): boolean {
   const { env } = process;
+  const home = homeFolder();
+  const own = (variable: string | undefined, ...path: string[]) =>
+    variable ? [variable] : home === undefined ? [] : [join(home, ...path)];
   if (env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES || env.VK_ADD_DRIVER_FILES) return true;
   const roots = [
-    env.XDG_CONFIG_HOME || join(homedir(), '.config'),
+    ...own(env.XDG_CONFIG_HOME, '.config'),
     ...(env.XDG_CONFIG_DIRS || '/etc/xdg').split(':'),
     '/etc',
-    env.XDG_DATA_HOME || join(homedir(), '.local', 'share'),
+    ...own(env.XDG_DATA_HOME, '.local', 'share'),
     ...(env.XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(':'),
   ];
   return roots.some((root) => {
