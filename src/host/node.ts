@@ -1,6 +1,7 @@
 /** `#host` in Node: Dawn for WebGPU, files for the data. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemHasAdapter } from './ask-system.ts';
 import { loadDawn, openInstance, systemAdapterNames } from './dawn.ts';
 import { matchesName } from './describe.ts';
 import { NoAdapterError, noSuchAdapter } from './errors.ts';
@@ -42,7 +43,9 @@ function hasVulkanDriver(): boolean {
  * @returns false when asking the system for an adapter is pointless
  */
 async function prepareSystem(): Promise<boolean> {
-  if (process.platform !== 'linux' || hasVulkanLoader()) return true;
+  if (process.platform !== 'linux') return true;
+  // A loader may look for drivers in more places than are known here: no GPU is lost for a warning that is kept out.
+  if (hasVulkanLoader()) return hasVulkanDriver() || (await systemHasAdapter());
   if (!hasVulkanDriver()) return false;
   const files = await unpackSwiftShader();
   if (files) preloadVulkanLoader(files);
