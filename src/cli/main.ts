@@ -1,6 +1,7 @@
 /** The command line: reads the arguments, runs a command, turns errors into one line and an exit code. */
 import { createRequire } from 'node:module';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import type { DoctorOptions } from './doctor.ts';
 import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
 import { colours } from './format.ts';
 import { refuseSwallowedOptions } from './npm-options.ts';
@@ -64,8 +65,14 @@ function program(finish: (exitCode: number) => void): Command {
       )
       .addOption(option('--adapter <name>', 'part of the name of the adapter to check (default: the fastest)', text))
       .option('--list', 'list the adapters only, check nothing (default: off)')
-      .action(async (options: { adapter?: string; list?: boolean }) =>
-        finish(await (await import('./doctor.ts')).doctor({ adapter: options.adapter, list: options.list === true })),
+      .addOption(
+        new Option(
+          '--quick',
+          'check a few cases of each operation, with the kernels that train uses unless tune has found faster ones (default: off)',
+        ).conflicts('list'),
+      )
+      .action(async ({ adapter, list = false, quick = false }: Partial<DoctorOptions>) =>
+        finish(await (await import('./doctor.ts')).doctor({ adapter, list, quick })),
       ),
     new Command('setup')
       .summary('install a faster software adapter (Debian and Ubuntu, as root)')

@@ -1,4 +1,4 @@
-/** What a training run prints while it goes on: a bar in a terminal, plain lines elsewhere, nothing when quiet. */
+/** What is printed while something takes long: a bar in a terminal, plain lines elsewhere, nothing when quiet. */
 import cliProgress from 'cli-progress';
 import type { EpochResult, Progress } from '../vae/vae.ts';
 import { canRedraw, colours, duration, minusElbo, rate } from './format.ts';
@@ -51,6 +51,21 @@ function plainReporter(): Reporter {
   };
 }
 
+function openBars(format: string): cliProgress.MultiBar {
+  return new cliProgress.MultiBar({
+    stream: process.stdout,
+    format,
+    // Short enough for the whole line to fit into 80 columns in a usual run.
+    barsize: 10,
+    barCompleteChar: '\u2588',
+    barIncompleteChar: '\u2591',
+    forceRedraw: true, // a line printed above the bar erases it
+    clearOnComplete: true,
+    // The command handles signals itself; this would leave the terminal to two owners.
+    gracefulExit: false,
+  });
+}
+
 function barReporter(): Reporter {
   const { bold, dim } = colours(process.stdout);
   let bars: cliProgress.MultiBar | undefined;
@@ -75,18 +90,7 @@ function barReporter(): Reporter {
         left: dim(`${duration(secondsLeft)} left`),
       };
       if (!bars) {
-        bars = new cliProgress.MultiBar({
-          stream: process.stdout,
-          format: 'epoch {epoch} {bar} step {value}/{total} {elbo} {pace} {left}',
-          // Short enough for the whole line to fit into 80 columns in a usual run.
-          barsize: 10,
-          barCompleteChar: '\u2588',
-          barIncompleteChar: '\u2591',
-          forceRedraw: true, // a line printed above the bar erases it
-          clearOnComplete: true,
-          // The command handles signals itself; this would leave the terminal to two owners.
-          gracefulExit: false,
-        });
+        bars = openBars('epoch {epoch} {bar} step {value}/{total} {elbo} {pace} {left}');
         // A bar switches line wrapping off; a process that ends at once must not leave the terminal so.
         process.once('exit', stop);
         bar = bars.create(steps, step, payload);
@@ -96,4 +100,60 @@ function barReporter(): Reporter {
     epoch: (result, epochs) => line(epochLine(result, epochs)),
     stop,
   };
+}
+
+/** Tells how far a number of checks has come. */
+export interface Meter {
+  /** One line of the result, on stdout. */
+  line(text: string): void;
+  /** @param part - of the time that all take together, 0 to 1 */
+  update(done: number, part: number): void;
+  /** Takes the bar down. May be called again. */
+  stop(): void;
+}
+
+/** How often a log hears that it still goes on. */
+const METER_LINE_MS = 15_000;
+
+/** A bar below the lines in a terminal; elsewhere a line on stderr now and then, so that stdout is the result alone. */
+export function createMeter(total: number): Meter {
+  return canRedraw(process.stdout) ? barMeter(total) : plainMeter(total);
+}
+
+/** @param now - a clock in ms */
+export function plainMeter(total: number, now = () => performance.now()): Meter {
+  const begun = now();
+  let printed = begun;
+  return {
+    line: (text) => void process.stdout.write(`${text}\n`),
+    update(done, part) {
+      if (now() - printed < METER_LINE_MS || done === total) return;
+      printed = now();
+      process.stderr.write(`${done} of ${total} checks, ${timeLeft(now() - begun, part)}\n`);
+    },
+    stop() {},
+  };
+}
+
+function barMeter(total: number): Meter {
+  const begun = performance.now();
+  const bars = openBars('{bar} {value} of {total} checks, {left}');
+  const bar = bars.create(total, 0, { left: 'time left: ?' });
+  let running = true;
+  const stop = () => {
+    if (!running) return;
+    running = false;
+    bars.update();
+    bars.stop();
+  };
+  process.once('exit', stop);
+  return {
+    line: (text) => (running ? bars.log(`${text}\n`) : void process.stdout.write(`${text}\n`)),
+    update: (done, part) => bar.update(done, { left: timeLeft(performance.now() - begun, part) }),
+    stop,
+  };
+}
+
+function timeLeft(elapsedMs: number, part: number): string {
+  return `about ${duration(((elapsedMs / 1000) * (1 - part)) / part)} left`;
 }
