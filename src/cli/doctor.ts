@@ -1,4 +1,5 @@
 /** `webgpu-vae doctor`: what adapters there are, whether the kernels are right on the one that is used. */
+import type { Check } from '../check/index.ts';
 import type { Device } from '../gpu/device.ts';
 import { type AdapterDescription, listAdapters } from '../host/node.ts';
 import { createDevice } from '../index.ts';
@@ -23,10 +24,11 @@ export interface DoctorOptions {
 /**
  * Lists the adapters, checks every kernel on the one that is used, tells how to get a better one.
  *
+ * @param checks - other ones than all, for tests.
  * @returns 0, or 1 if a check failed.
  * @throws NoAdapterError if none has `options.adapter` in its name; Error if there is no adapter.
  */
-export async function doctor(options: DoctorOptions): Promise<number> {
+export async function doctor(options: DoctorOptions, checks?: readonly Check[]): Promise<number> {
   const adapters = await listAdapters().catch((error: unknown): AdapterDescription[] => {
     print(`Looking for adapters failed: ${oneLine(error)}`);
     return [];
@@ -39,7 +41,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   const device = await createDevice(options.adapter === undefined ? {} : { adapter: options.adapter });
   try {
     print(`Used: ${bold(adapterLine(device.info))}: ${reasonForChoice(device.info, options.adapter)}.`);
-    const ok = options.list || (await checkAccuracy(device, options.quick));
+    const ok = options.list || (await checkAccuracy(device, options.quick, checks));
     if (options.adapter === undefined) await printInstallation(device.info);
     return ok ? 0 : EXIT_FAILED;
   } finally {
@@ -63,13 +65,13 @@ function printAdapters(adapters: AdapterDescription[]): void {
 }
 
 /** All checks that the adapter can run, or a few of each operation. */
-async function checkAccuracy(device: Device, quick: boolean): Promise<boolean> {
+async function checkAccuracy(device: Device, quick: boolean, checks?: readonly Check[]): Promise<boolean> {
   const [{ allChecks, checksFor }, { quickChecks, runChecks }] = await Promise.all([
     import('../check/index.ts'),
     import('./accuracy.ts'),
   ]);
-  const all = allChecks();
-  const runnable = checksFor(device);
+  const all = checks ?? allChecks();
+  const runnable = checks ?? checksFor(device);
   const toRun = quick ? quickChecks(runnable, device) : runnable;
   const why = quick ? '--quick' : 'of variants that this adapter cannot run';
   const shorter = quick ? 'without --quick all that this adapter can run' : '--quick runs a few of each operation';

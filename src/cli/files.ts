@@ -65,6 +65,14 @@ export async function checkOutputFolder(folder: string): Promise<void> {
   if (content.length > 0) {
     throw new UsageError(`--out ${folder} is not empty, expected a new or empty folder: name another one`);
   }
+  await checkWritable(folder);
+}
+
+/**
+ * Makes sure, without leaving a trace, that things can be created in `folder`, or where it would be.
+ * @throws Error if not.
+ */
+export async function checkWritable(folder: string): Promise<void> {
   let existing = resolve(folder);
   while (!(await exists(existing)) && dirname(existing) !== existing) existing = dirname(existing);
   try {

@@ -45,7 +45,7 @@ function explain(error: unknown): string {
 }
 
 /** Each command's own module, with the engine behind it, is loaded only when that command runs: help stays quick. */
-function program(finish: (exitCode: number) => void): Command {
+export function program(finish: (exitCode: number) => void): Command {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   const root = new Command('webgpu-vae')
     .description('Trains a variational autoencoder with WebGPU compute shaders, in Node through Dawn.')

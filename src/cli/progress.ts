@@ -120,8 +120,14 @@ export function createMeter(total: number): Meter {
   return canRedraw(process.stdout) ? barMeter(total) : plainMeter(total);
 }
 
-/** @param now - a clock in ms */
-export function plainMeter(total: number, now = () => performance.now()): Meter {
+const SYSTEM = {
+  /** A clock in ms. */
+  now: () => performance.now(),
+  print: (line: string): void => void process.stderr.write(`${line}\n`),
+};
+
+/** The meter for logs. */
+export function plainMeter(total: number, { now, print } = SYSTEM): Meter {
   const begun = now();
   let printed = begun;
   return {
@@ -129,7 +135,7 @@ export function plainMeter(total: number, now = () => performance.now()): Meter 
     update(done, part) {
       if (now() - printed < METER_LINE_MS || done === total) return;
       printed = now();
-      process.stderr.write(`${done} of ${total} checks, ${timeLeft(now() - begun, part)}\n`);
+      print(`${done} of ${total} checks, ${timeLeft(now() - begun, part)}`);
     },
     stop() {},
   };

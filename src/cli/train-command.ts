@@ -24,6 +24,8 @@ export interface TrainSettings {
   adapter: string | undefined;
   /** Kernels of the dense layers: the fastest, measured once; the default ones; or one variant for all. */
   variant: Variant;
+  /** Take a run folder over from a process of another computer that shows no sign of life. */
+  force: boolean;
   quiet: boolean;
 }
 
@@ -43,6 +45,7 @@ interface TrainOptions {
   out?: string;
   adapter?: string;
   variant: Variant;
+  force?: boolean;
   quiet?: boolean;
 }
 
@@ -100,6 +103,10 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
         { value: 'auto' },
       ),
     )
+    .option(
+      '--force',
+      'go on in a run folder that belongs to a process on another computer, if that shows no sign of life (default: off)',
+    )
     .option('--quiet', 'print nothing but errors and the folder of the results (default: off)')
     .action(async (options: TrainOptions, command: Command) => {
       const { hidden, latent, batch, epochs, lr: learningRate, beta } = options;
@@ -116,6 +123,7 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
         out: options.out,
         adapter: options.adapter,
         variant: options.variant,
+        force: options.force === true,
         quiet: options.quiet === true,
       });
     });

@@ -1,7 +1,6 @@
 /** `webgpu-vae train`: from settings to a folder of results. */
-import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { tuningStore } from '../host/node.ts';
 import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
 import { supportedVariants, type VariantChoice } from '../kernels/gemm.ts';
@@ -12,11 +11,11 @@ import { tunedVariants } from '../vae/variants.ts';
 import { adapterLine, fasterAdapter } from './describe.ts';
 import { UsageError } from './errors.ts';
 import type { writeEpochFigures, writeFinalFigures } from './figures.ts';
-import { checkOutputFolder } from './files.ts';
-import { colours, dateTime, minusElbo, thousands } from './format.ts';
+import { checkOutputFolder, checkWritable } from './files.ts';
+import { colours, minusElbo, thousands } from './format.ts';
 import { createReporter, type Reporter } from './progress.ts';
 import { isSameAdapter, otherAdapter, readBeginning, toUsage } from './resume.ts';
-import { openRunFolder, type RunFolder } from './run-folder.ts';
+import { openRunFolder, RUNS, type RunFolder } from './run-folder.ts';
 import { type StopWatch, watchForStop } from './stop.ts';
 import type { TrainSettings } from './train-command.ts';
 
@@ -55,8 +54,9 @@ export async function train(given: TrainSettings): Promise<number> {
   figures.catch(() => undefined);
   try {
     const { settings, options, folder: resumedFolder, lines } = await readBeginning(given);
-    const out = resumedFolder ?? settings.out ?? (await unusedRunFolder());
-    if (resumedFolder === undefined) await checkOutputFolder(out);
+    const resumed = resumedFolder !== undefined;
+    const out = resumedFolder ?? settings.out;
+    if (!resumed) await (out === undefined ? checkWritable(RUNS) : checkOutputFolder(out));
     const data = await loadData(settings);
     const open = async (): Promise<Device> => {
       device?.dispose();
@@ -81,8 +81,8 @@ export async function train(given: TrainSettings): Promise<number> {
     stop.hold();
     reporter.line(modelLine(vae));
     for (const line of [...lines, ...otherAdapter(options, info)]) reporter.line(line);
-    folder = await openRunFolder(out, resumedFolder !== undefined);
-    const config = describeRun(settings, out, data, vae);
+    folder = await openRunFolder({ path: out, resumed, force: settings.force });
+    const config = describeRun(settings, folder.path, data, vae);
     const draw = { epoch: writeEpochFigures, end: writeFinalFigures };
     return await runTraining({ settings, data, vae, folder, reporter, stop, config, draw });
   } finally {
@@ -190,19 +190,6 @@ async function loadData({ data: directory, trainSize, config }: TrainSettings): 
     );
   }
   return { ...data, train };
-}
-
-/** `runs/<date-time>`, with a number if two runs begin in the same second. */
-async function unusedRunFolder(): Promise<string> {
-  const first = join('runs', dateTime(new Date()));
-  for (let i = 1; ; i++) {
-    const path = i === 1 ? first : `${first}-${i}`;
-    const free = await access(path).then(
-      () => false,
-      () => true,
-    );
-    if (free) return path;
-  }
 }
 
 /** config.json: every setting, and what the results depend on besides. */
