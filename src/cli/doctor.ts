@@ -1,7 +1,7 @@
 /** `webgpu-vae doctor`: what adapters there are, whether the kernels are right on the one that is used. */
 import type { Check } from '../check/index.ts';
 import type { Device } from '../gpu/device.ts';
-import { type AdapterDescription, listAdapters } from '../host/node.ts';
+import { type AdapterDescription, hasVulkanDriver, listAdapters } from '../host/node.ts';
 import { createDevice } from '../index.ts';
 import { adapterLine, fasterAdapter, isLavapipe, limitsLine, reasonForChoice, sourceText } from './describe.ts';
 import { EXIT_FAILED, oneLine } from './errors.ts';
@@ -56,10 +56,11 @@ function printAdapters(adapters: AdapterDescription[]): void {
     print(`    limits: ${limitsLine(info)}`);
     print(`    features: ${info.features.join(', ')}`);
   }
-  // Dawn prints it itself, and lets nobody keep it from doing so.
-  if (process.platform === 'linux' && adapters.length > 0 && !adapters.some(({ source }) => source === 'system')) {
+  // Dawn prints its warnings itself, and lets nobody keep it from doing so.
+  const isPassedOver = process.platform === 'linux' && hasVulkanDriver();
+  if (isPassedOver && adapters.length > 0 && !adapters.some(({ source }) => source === 'system')) {
     print(
-      'A warning about vkCreateInstance means only that the Vulkan driver that this system names does not work: it is passed over.',
+      'The Vulkan driver that this system names does not work and is passed over: Dawn warns of vkCreateInstance for no other reason.',
     );
   }
 }

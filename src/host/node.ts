@@ -16,7 +16,7 @@ export type { AdapterDescription, AdapterHandle, OpenAdapterOptions } from './ty
 export { loadMnist, tuningStore };
 
 /** Whether some Vulkan driver is installed: a manifest where the loader looks, or one that the user named. */
-function hasVulkanDriver(): boolean {
+export function hasVulkanDriver(): boolean {
   const { env } = process;
   const home = homeFolder();
   const own = (variable: string | undefined, ...path: string[]) =>
