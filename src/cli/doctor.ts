@@ -100,7 +100,9 @@ async function printInstallation(used: AdapterDescription | undefined): Promise<
     print(`For a faster adapter: ${plan.reason}.`);
     return;
   }
-  print('These lines install a faster adapter, lavapipe (as root, `npm run setup` runs them):');
+  print(
+    '`npm run setup` gets a faster adapter, lavapipe: into your cache folder, or as root for all users with these lines:',
+  );
   for (const line of shellLines(plan.steps, isRoot())) print(`  ${line}`);
 }
 

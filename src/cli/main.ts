@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
 import { colours } from './format.ts';
 import { option, text } from './options.ts';
+import type { SetupOptions } from './setup.ts';
 import { trainCommand } from './train-command.ts';
 import { tuneCommand } from './tune-command.ts';
 
@@ -61,13 +62,15 @@ function program(finish: (exitCode: number) => void): Command {
         finish(await (await import('./doctor.ts')).doctor({ adapter: options.adapter, list: options.list === true })),
       ),
     new Command('setup')
-      .summary('install a faster software adapter (Debian and Ubuntu, as root)')
+      .summary('get a faster software adapter (Debian and Ubuntu)')
       .description(
-        "Installs Mesa's lavapipe, a software adapter about 5 times as fast as the one that npm brings. Never required, may be run again; needs root on Debian or Ubuntu.",
+        "Gets Mesa's lavapipe, a software adapter about 5 times as fast as the one that npm brings, on Debian or Ubuntu: as root it is installed for all users, for everybody else it is put into the user's cache folder. Never required, may be run again.",
       )
       .option('--dry-run', 'print the commands, run none (default: off)')
-      .action(async (options: { dryRun?: boolean }) =>
-        finish(await (await import('./setup.ts')).setup({ dryRun: options.dryRun === true })),
+      .option('--user', 'as root too: into the cache folder, leave the system as it is (default: off)')
+      .option('--remove', 'delete what is in the cache folder (default: off)')
+      .action(async ({ dryRun = false, user = false, remove = false }: Partial<SetupOptions>) =>
+        finish(await (await import('./setup.ts')).setup({ dryRun, user, remove })),
       ),
   ];
   for (const command of commands) {

@@ -20,8 +20,8 @@ export interface AdapterDescription {
   features: string[];
   /** The highest values that a device may ask for, by the names of `GPUSupportedLimits`. */
   limits: Record<string, number>;
-  /** Who provides the driver. */
-  source: 'system' | 'npm SwiftShader' | 'browser';
+  /** Where the driver is from; the cache folder's was put there by `webgpu-vae setup`. */
+  source: 'system' | 'cache folder' | 'npm SwiftShader' | 'browser';
 }
 
 /** A tensor does not fit the device. The message names the tensor, its size and the limit. */
