@@ -44,7 +44,7 @@ export async function setupForUser(
   stop.hold();
   try {
     await fill(work, target, facts, stop.signal);
-    print(`Lavapipe is in ${target}; \`webgpu-vae setup --remove\` takes it away again.`);
+    print(`Lavapipe is in ${target}; \`npm run setup -- --remove\` takes it away again.`);
     return 0;
   } catch (error) {
     if (stop.exitCode !== undefined) return stop.exitCode;
