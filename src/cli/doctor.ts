@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Check, CheckReport } from '../check/index.ts';
 import type { Device } from '../gpu/device.ts';
+import { chooseCacheFolder } from '../host/cache-folder.ts';
 import { type AdapterDescription, listAdapters } from '../host/node.ts';
 import { createDevice } from '../index.ts';
 import { adapterLine, fasterAdapter, isLavapipe, limitsLine, reasonForChoice, sourceText } from './describe.ts';
@@ -25,6 +26,9 @@ export async function doctor(options: { adapter: string | undefined; list: boole
     return [];
   });
   printAdapters(adapters);
+  // A lavapipe in such a folder is not used either.
+  const { passedOver } = await chooseCacheFolder().catch(() => ({ passedOver: [] }));
+  for (const reason of passedOver) print(`Not used as the cache folder: ${reason}`);
   if (adapters.length === 0) {
     await printInstallation(undefined);
     throw new Error('doctor: expected a GPU or a software adapter, found none: install one as above');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { lchown, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, lchown, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -83,6 +83,12 @@ test('what setup gathers is found, used after the system and before npm, checked
       /lavapipe in \S+ is not used: \S+libgcc_x\.so\.1 has SHA-256 .*: run `npm run setup` again/,
     );
     expect(damaged.code).toBe(0);
+
+    await chmod(join(own, 'xdg'), 0o770);
+    expect((await command(['doctor', '--list'], own)).stdout).toContain(
+      `Not used as the cache folder: ${join(own, 'xdg')} can be written by others than its owner: chmod go-w`,
+    );
+    await chmod(join(own, 'xdg'), 0o700);
 
     const removed = await command(['setup', '--remove'], own);
     expect(removed).toMatchObject({ code: 0, stdout: `Removing ${folder}\n`, stderr: '' });
