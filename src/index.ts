@@ -16,7 +16,9 @@ export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from
 export { ConfigError, type VaeConfig } from './vae/config.ts';
 export type { Losses } from './vae/losses.ts';
 export { NonFiniteError } from './vae/non-finite.ts';
+export { BusyError, DisposedError } from './vae/queue.ts';
 export { RepeatedDeviceLossError } from './vae/recovery.ts';
+export { LostStepsError } from './vae/replay.ts';
 export { type NamedTensor, SafetensorsError } from './vae/safetensors.ts';
 export type { CreateOptions, EpochResult, Progress, Snapshot, SnapshotReason, TrainOptions, Vae } from './vae/vae.ts';
 

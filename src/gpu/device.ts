@@ -34,7 +34,7 @@ export class DeviceLostError extends Error {
   override name = 'DeviceLostError';
 }
 
-/** WebGPU refused something while a model was being built. */
+/** WebGPU refused something, or the GPU has not done what it was told. */
 export class GpuError extends Error {
   override name = 'GpuError';
 }
@@ -61,6 +61,9 @@ export interface DeviceHost {
 const LOSS_GRACE_MS = 100;
 /** The same after a mapping was aborted, which says that a loss is coming: a browser's GPU process may first end compiling. */
 const ABORT_GRACE_MS = 10_000;
+
+/** So many errors are kept with their words; the first ones say why there are more. */
+const MOST_ERRORS = 100;
 
 const VECTOR_LANES = 8;
 
@@ -89,6 +92,9 @@ export class Device {
   #allocatedBytes = 0;
   #lost: DeviceLostError | undefined;
   #disposed = false;
+  /** What WebGPU said outside of any scope, in order: at most MOST_ERRORS of so many. */
+  #uncaptured: string[] = [];
+  #uncapturedCount = 0;
   #host: DeviceHost;
 
   constructor(
@@ -103,6 +109,10 @@ export class Device {
     this.#host = host;
     handle.lost.then((lost) => {
       this.#lost ??= new DeviceLostError(`the GPU device was lost: ${lost.message || lost.reason}`);
+    });
+    handle.addEventListener('uncapturederror', ({ error }) => {
+      this.#uncapturedCount++;
+      if (this.#uncaptured.length < MOST_ERRORS) this.#uncaptured.push(error.message.trim());
     });
   }
 
@@ -161,6 +171,7 @@ export class Device {
    */
   async reasonOf(error: unknown): Promise<unknown> {
     if (error instanceof DeviceLostError) return error;
+    if (this.#lost) return this.#lost;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const grace = new Promise((resolve) => {
       const aborted = (error as Error).name === 'AbortError';
@@ -229,28 +240,46 @@ export class Device {
   }
 
   /**
+   * Begins to watch for errors that no scope catches: a submission that WebGPU refuses does nothing, and says so only there.
+   * What it returns gives the first one since, if there is one. Those of others on this device count, too: nobody can tell.
+   */
+  watchErrors(): () => GpuError | undefined {
+    const seen = this.#uncapturedCount;
+    return () => {
+      if (this.#uncapturedCount === seen) return undefined;
+      return new GpuError(`the GPU refused a command: ${this.#uncaptured[seen] ?? this.#uncaptured.at(-1)}`);
+    };
+  }
+
+  /**
    * Runs `build` inside validation and out-of-memory scopes, so that a mistake or a full GPU is an exception there
    * and not a message in a console. Scopes cost a round trip: use it while building, not while training.
+   *
+   * The scopes are closed when `build` returns, before anybody else can run: they catch nobody else's errors, and calls may
+   * overlap. So what `build` does after its first `await` is outside of them.
+   * @throws GpuError for what they catch, DeviceLostError
    */
   async checked<T>(what: string, build: () => T | Promise<T>): Promise<T> {
     this.assertAlive();
     this.handle.pushErrorScope('validation');
     this.handle.pushErrorScope('out-of-memory');
-    let result: T | undefined;
-    let failure: unknown;
+    let result: T | Promise<T>;
+    let failure: { error: unknown } | undefined;
     try {
-      result = await build();
+      result = build();
+      // It is waited for below, after the scopes' answers.
+      if (result instanceof Promise) result.catch(() => undefined);
     } catch (error) {
-      failure = error;
+      failure = { error };
     }
     const scopes = Promise.all([this.handle.popErrorScope(), this.handle.popErrorScope()]);
     const [memory, validation] = await scopes.catch(async (error) => {
-      throw await this.reasonOf(failure ?? error);
+      throw await this.reasonOf(failure ? failure.error : error);
     });
-    if (failure !== undefined) throw failure;
+    if (failure) throw failure.error;
     if (memory) throw new GpuError(`${what}: the GPU is out of memory: ${memory.message}`);
     if (validation) throw new GpuError(`${what}: ${await this.#explain(validation.message)}`);
-    return result as T;
+    return result!;
   }
 
   dispose(): void {

@@ -62,14 +62,18 @@ export class Evaluator {
     return this.#parts.flatMap(({ plan }) => plan.intermediates);
   }
 
-  /** Means over all images. `beta` weighs the KL term in `loss`. */
-  async run(beta: number, budgetMs: number): Promise<Losses> {
+  /**
+   * Means over all images. `beta` weighs the KL term in `loss`. One call at a time.
+   * @param signal aborted, it stops early and its reason is thrown
+   */
+  async run(beta: number, budgetMs: number, signal?: AbortSignal): Promise<Losses> {
     upload(this.device, this.#state, packState({ step: 0, epoch: 0, position: 0, halted: 0 }));
     const mean = new LossMean(beta);
     let first = 0;
     for (const { replay, batch, steps } of this.#parts) {
       await replay.run(first, steps, {
         budgetMs,
+        ...(signal && { signal }),
         onChunk: ({ losses }) => {
           for (const loss of losses) mean.add(loss, batch);
           return true;
@@ -95,13 +99,14 @@ export async function evaluateOnce(
   set: ImageSet,
   beta: number,
   budgetMs: number,
+  signal?: AbortSignal,
 ): Promise<Losses> {
   if (set.rows * set.columns !== imageSize) {
     throw new RangeError(`evaluate: images have ${set.rows * set.columns} pixels, expected ${imageSize}`);
   }
   const evaluator = await device.checked('evaluate', () => new Evaluator(device, table, param, set, seed));
   try {
-    return await evaluator.run(beta, budgetMs);
+    return await evaluator.run(beta, budgetMs, signal);
   } finally {
     evaluator.dispose();
   }

@@ -57,8 +57,22 @@ export class EpochMean {
   constructor(beta: number, sizes: StepSizes, step = 0, sums = NO_SUMS) {
     this.beta = beta;
     this.sizes = sizes;
-    this.#epoch = epochOf(step, sizes);
+    // An epoch whose steps are all done is still that of the sums, if there are any.
+    this.#epoch = epochOf(sums.weight > 0 && step > 0 ? step - 1 : step, sizes);
     this.#mean = new LossMean(beta, sums);
+  }
+
+  /** Of the last step that was added. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get isEmpty(): boolean {
+    return this.#mean.sums.weight === 0;
+  }
+
+  get sums(): LossSums {
+    return this.#mean.sums;
   }
 
   /** @param step its number, from 0 */

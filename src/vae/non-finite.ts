@@ -1,7 +1,8 @@
-import { download, type Tensor, upload } from '../gpu/tensor.ts';
-import { OVERFLOWED, packState, type StepState } from '../kernels/finish-step.ts';
+import { download, downloadU32, type Tensor, upload } from '../gpu/tensor.ts';
+import { OVERFLOWED, packState, type StepState, unpackState } from '../kernels/finish-step.ts';
 import type { DeviceModel } from './device-model.ts';
 import { nameParameters } from './parameters.ts';
+import { LostStepsError } from './replay.ts';
 import type { NamedTensor } from './safetensors.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -37,14 +38,28 @@ export class NonFiniteError extends Error {
 
 /**
  * Copies parameters and moments from the device. They belong together only while no step is in flight.
+ * @param step that they must be of
  * @throws NonFiniteError if a value is not finite: nothing can be learned from there on
+ * @throws LostStepsError if the state on the device says another step; GpuError if WebGPU refused something meanwhile
  */
 export async function readState(
-  { device, table, tensors }: DeviceModel,
+  { device, table, tensors, plan }: DeviceModel,
   step: number,
 ): Promise<Pick<Snapshot, 'parameters' | 'm' | 'v'>> {
   const { param, m, v } = tensors;
-  const flats = await Promise.all([param, m, v].map((tensor) => download(device, tensor)));
+  const refused = device.watchErrors();
+  const [words, ...flats] = await Promise.all([
+    downloadU32(device, plan.state),
+    ...[param, m, v].map((tensor) => download(device, tensor)),
+  ]);
+  const error = refused();
+  if (error) throw error;
+  const state = unpackState(words);
+  if (state.step !== step) {
+    throw new LostStepsError(
+      `read the state: the GPU has done ${state.step} steps, expected ${step}: go on from the last snapshot`,
+    );
+  }
   const [parameters, ms, vs] = flats.map((flat) => nameParameters(table, flat)) as [
     NamedTensor[],
     NamedTensor[],

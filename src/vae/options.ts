@@ -1,6 +1,7 @@
 import type { Device } from '../gpu/device.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
 import type { Losses } from './losses.ts';
+import type { StepLoss } from './replay.ts';
 import type { NamedTensor } from './safetensors.ts';
 import type { EpochResult, Snapshot } from './snapshot.ts';
 
@@ -32,6 +33,7 @@ export function progressOf(
 /** Why a snapshot was taken: an epoch was done, `snapshotEveryMs` had passed, or `signal` or `steps` stopped an epoch. */
 export type SnapshotReason = 'epoch' | 'time' | 'stop';
 
+/** What a callback throws ends `train()`, after the steps in flight; callbacks may use every method of the model. */
 export interface TrainOptions {
   /** Called after every chunk of steps; after a recovery again for the steps that are done again. */
   onProgress?: (progress: Progress) => void;
@@ -49,8 +51,15 @@ export interface TrainOptions {
   snapshotEveryMs?: number;
   /** Stops training after the chunks in flight. */
   signal?: AbortSignal;
-  /** Stops training after this many steps. Default: when `config.epochs` are done. */
+  /** Stops training after this many steps, a whole number. Default: when `config.epochs` are done. */
   steps?: number;
+}
+
+export interface AdvanceOptions {
+  /** Called after every chunk of steps, with their losses in order. What it throws ends `advance()` after the steps in flight. */
+  onChunk?: (losses: StepLoss[], msPerStep: number) => void;
+  /** Stops after the chunks in flight. */
+  signal?: AbortSignal;
 }
 
 /** How a model begins, and what it does when its device is lost. */
@@ -66,8 +75,8 @@ export interface CreateOptions {
   snapshot?: Snapshot;
   /**
    * Opens another device after the one in use was lost. The model then rebuilds itself there from its last snapshot and
-   * goes on; what it was asked for meanwhile only takes longer. Without it, a loss is a DeviceLostError.
-   * The caller owns both devices, and may dispose of the lost one in here.
+   * goes on; what it was asked for meanwhile only takes longer, so this must not wait for it. Without it, a loss is a
+   * DeviceLostError. The caller owns both devices, and may dispose of the lost one in here.
    */
   reopen?: () => Promise<Device>;
   /** Told of every recovery: why, and the step from which training goes on. */

@@ -5,6 +5,7 @@ const WINDOW_MS = 60_000;
 const MOST_LOSSES = 3;
 /** A driver that was reset may need a moment before it gives a device again. */
 const REOPEN_PAUSE_MS = 500;
+const MOST_TRIES = 3;
 
 /** The device was lost more often than recovering makes sense. `Vae.lastSnapshot` still has what was learned. */
 export class RepeatedDeviceLossError extends DeviceLostError {
@@ -26,8 +27,6 @@ export class Recovery {
   readonly #model: Recoverable;
   readonly #reopen: (() => Promise<Device>) | undefined;
   #lossTimes: number[] = [];
-  /** Several calls may notice the same loss; it is recovered from once. */
-  #running: Promise<void> | undefined;
 
   /** @param reopen without it a loss stays an error */
   constructor(model: Recoverable, reopen: (() => Promise<Device>) | undefined) {
@@ -36,25 +35,19 @@ export class Recovery {
   }
 
   /**
-   * Does `work`, and does it again when the device was lost meanwhile and the model has moved.
-   * @throws RepeatedDeviceLossError for the fourth loss within a minute
+   * Does `work`, and does it again when the device was lost meanwhile and the model has moved. One call at a time.
+   * @throws RepeatedDeviceLossError for the fourth loss within a minute; DeviceLostError if no other device can be opened;
+   * what the building on another device throws, if that is no loss
    */
   async during<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
-      await this.#running;
       const device = this.#model.device();
       try {
         return await work();
       } catch (error) {
-        if (!this.#reopen || !(error instanceof DeviceLostError) || error instanceof RepeatedDeviceLossError)
-          throw error;
-        if (device === this.#model.device()) {
-          // A device that its owner disposed of is gone on purpose.
-          if (device.disposed && !this.#running) throw error;
-          this.#running ??= this.#move(error, this.#reopen).finally(() => {
-            this.#running = undefined;
-          });
-        }
+        // A device that its owner disposed of is gone on purpose.
+        if (!this.#reopen || device.disposed || !isLossOf(device, error)) throw error;
+        await this.#move(error, this.#reopen);
       }
     }
   }
@@ -64,12 +57,14 @@ export class Recovery {
     for (;;) {
       this.#count(reason);
       this.#model.release();
+      const device = await open(reopen, reason);
       try {
-        await this.#model.rebuildOn(await reopen(), loss);
+        await this.#model.rebuildOn(device, loss);
         return;
       } catch (error) {
-        reason = error as Error;
-        await new Promise((resolve) => setTimeout(resolve, REOPEN_PAUSE_MS));
+        if (!isLossOf(device, error)) throw error;
+        reason = error;
+        await pause();
       }
     }
   }
@@ -85,4 +80,31 @@ export class Recovery {
     }
     this.#lossTimes.push(now);
   }
+}
+
+function isLossOf(device: Device, error: unknown): error is DeviceLostError {
+  return device.lost && error instanceof DeviceLostError && !(error instanceof RepeatedDeviceLossError);
+}
+
+/** @throws DeviceLostError when it has failed several times */
+async function open(reopen: () => Promise<Device>, loss: Error): Promise<Device> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await reopen();
+    } catch (error) {
+      if (tries < MOST_TRIES) {
+        await pause();
+        continue;
+      }
+      const { message } = error as Error;
+      throw new DeviceLostError(
+        `recover: ${loss.message}, and no other could be opened in ${MOST_TRIES} tries (${message}): resume when there is one`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, REOPEN_PAUSE_MS));
 }

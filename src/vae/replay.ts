@@ -1,9 +1,14 @@
-import type { Device } from '../gpu/device.ts';
+import { type Device, GpuError } from '../gpu/device.ts';
 import { encodeSchedule } from '../gpu/schedule.ts';
 import { type Interval, TimestampPair } from '../gpu/stopwatch.ts';
 import { BufferPool } from '../gpu/tensor.ts';
 import { OVERFLOWED, type StepState, unpackState } from '../kernels/finish-step.ts';
 import { LOSS_CAPACITY, type LossPlan } from './plan.ts';
+
+/** The GPU has not done the steps that it was given: what they should have changed is not what anybody believes. */
+export class LostStepsError extends GpuError {
+  override name = 'LostStepsError';
+}
 
 /** BCE and KL of one step, means over its batch, in nats per image. */
 export interface StepLoss {
@@ -23,6 +28,15 @@ export interface Chunk {
 /** What a chunk's staging buffer says. */
 interface Reading extends Omit<Chunk, 'msPerStep'> {
   interval: Interval | undefined;
+}
+
+export interface ReplayOptions {
+  /** How long a chunk should take. */
+  budgetMs: number;
+  /** Sees every chunk in order; returning false stops after what is in flight. */
+  onChunk: (chunk: Chunk) => boolean;
+  /** Aborted, it stops after what is in flight and its reason is thrown. */
+  signal?: AbortSignal;
 }
 
 interface Flight {
@@ -70,21 +84,20 @@ export class Replay {
   }
 
   /**
-   * Does `steps` steps; the first one has the number `firstStep`, which is what the state on the GPU says.
-   * @param options.budgetMs how long a chunk should take
-   * @param options.onChunk sees every chunk in order; returning false stops after what is in flight
+   * Does `steps` steps; the first one has the number `firstStep`, which is what the state on the GPU says. One call at a time.
+   * `onChunk` must not throw: what is in flight would be done and not be seen.
+   * @throws LostStepsError if the state comes back with another step than it must have
+   * @throws GpuError if WebGPU refused something meanwhile, which may be something of others on this device; `onChunk` has
+   * then seen every step that was done
    */
-  async run(
-    firstStep: number,
-    steps: number,
-    options: { budgetMs: number; onChunk: (chunk: Chunk) => boolean },
-  ): Promise<void> {
+  async run(firstStep: number, steps: number, options: ReplayOptions): Promise<void> {
     const flights: Flight[] = [];
     try {
       await this.#run(firstStep, steps, options, flights);
     } finally {
       this.#free.push(...flights.map(({ staging }) => staging));
     }
+    options.signal?.throwIfAborted();
   }
 
   dispose(): void {
@@ -96,11 +109,13 @@ export class Replay {
   async #run(
     firstStep: number,
     steps: number,
-    { budgetMs, onChunk }: { budgetMs: number; onChunk: (chunk: Chunk) => boolean },
+    { budgetMs, onChunk, signal }: ReplayOptions,
     flights: Flight[],
   ): Promise<void> {
+    const refused = this.device.watchErrors();
     let submitted = 0;
     let going = true;
+    let lost: LostStepsError | undefined;
     // When the chunk before the one waited for was done: by the CPU's clock, as far as known, and by the GPU's.
     let lastEnd = 0;
     let last: Interval | undefined;
@@ -109,9 +124,7 @@ export class Replay {
       const inFlight = this.#msPerStep === 0 ? 1 : 2;
       while (going && submitted < steps && flights.length < inFlight) {
         const length = Math.min(this.#chunkLength(budgetMs), steps - submitted);
-        const submit = () => this.#submit(firstStep + submitted, length);
-        // The first submission compiles: whatever is wrong with a pipeline is an error here.
-        flights.push(this.#compiled ? submit() : await this.device.checked('compile the kernels', submit));
+        flights.push(await this.#submit(firstStep + submitted, length));
         submitted += length;
       }
       const flight = flights[0]!;
@@ -127,8 +140,12 @@ export class Replay {
       const sinceLast = interval ? interval.to - (last?.to ?? interval.from) : now - begin;
       last = interval;
       this.#learn((gpuMs ?? now - begin) / flight.steps, gpuMs === undefined && now - awake < OVERSLEPT_MS);
-      going = onChunk({ losses, state, msPerStep: sinceLast / flight.steps }) && going;
+      lost ??= lostSteps(flight, state, refused());
+      const goesOn = !lost && onChunk({ losses, state, msPerStep: sinceLast / flight.steps });
+      going &&= goesOn && !refused() && !signal?.aborted;
     }
+    const error = lost ?? refused();
+    if (error) throw error;
   }
 
   /** How long after its beginning the first of these is asked for. */
@@ -156,10 +173,23 @@ export class Replay {
     return Math.max(1, Math.min(LONGEST_CHUNK, Math.round(budgetMs / this.#msPerStep)));
   }
 
-  #submit(firstStep: number, steps: number): Flight {
+  async #submit(firstStep: number, steps: number): Promise<Flight> {
+    const staging = this.#free.pop()!;
+    const submit = () => this.#encode(steps, staging);
+    try {
+      // The first submission compiles: whatever is wrong with a pipeline is an error here.
+      if (this.#compiled) submit();
+      else await this.device.checked('compile the kernels', submit);
+    } catch (error) {
+      this.#free.push(staging);
+      throw error;
+    }
+    return { firstStep, steps, staging, submittedAt: performance.now() };
+  }
+
+  #encode(steps: number, staging: GPUBuffer): void {
     this.device.assertAlive();
     const { plan } = this;
-    const staging = this.#free.pop()!;
     const encoder = this.device.handle.createCommandEncoder();
     this.#timestamps?.begin(encoder);
     encodeSchedule(encoder, plan.schedule, steps);
@@ -167,7 +197,6 @@ export class Replay {
     encoder.copyBufferToBuffer(plan.state.buffer, 0, staging, STATE_OFFSET, STATE_BYTES);
     this.#timestamps?.end(encoder, staging, TIMESTAMPS_OFFSET);
     this.device.handle.queue.submit([encoder.finish()]);
-    return { firstStep, steps, staging, submittedAt: performance.now() };
   }
 
   async #read({ firstStep, steps, staging }: Flight): Promise<Reading> {
@@ -192,4 +221,14 @@ export class Replay {
     this.#free.push(staging);
     return { losses, state, interval };
   }
+}
+
+/** A step that WebGPU refused leaves the state where it was. */
+function lostSteps({ firstStep, steps }: Flight, { step, halted }: StepState, cause: GpuError | undefined) {
+  if (halted || step === firstStep + steps) return undefined;
+  const why = cause ? ` (${cause.message})` : '';
+  return new LostStepsError(
+    `steps: the GPU has done ${step}, expected ${firstStep + steps}${why}: go on from the last snapshot, on another device`,
+    { cause },
+  );
 }

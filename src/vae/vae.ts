@@ -1,22 +1,24 @@
 import type { DataSet, ImageSet } from '../data/dataset.ts';
-import { type Device, DeviceLostError } from '../gpu/device.ts';
+import type { Device } from '../gpu/device.ts';
 import { type DispatchTime, profileSchedule } from '../gpu/profiler.ts';
 import { dispatchesOf } from '../gpu/schedule.ts';
-import { download, type Tensor } from '../gpu/tensor.ts';
+import { download, type Tensor, upload } from '../gpu/tensor.ts';
 import { OVERFLOWED, type StepState } from '../kernels/finish-step.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
+import { checkMs, checkWhole } from './arguments.ts';
 import { parseConfig, type VaeConfig } from './config.ts';
 import { buildModel, type DeviceModel, loadSnapshot } from './device-model.ts';
-import { epochEnd, epochOf, type StepSizes } from './epochs.ts';
 import { evaluateOnce } from './evaluator.ts';
 import { decodeLatents, encodeImages, type Model } from './inference.ts';
-import { EpochMean, type Losses, LossMean } from './losses.ts';
-import { badLoss, type NonFiniteError, readState, whyHalted } from './non-finite.ts';
-import { progressOf, type TrainOptions, type VaeInternals } from './options.ts';
+import { Ledger } from './ledger.ts';
+import type { Losses } from './losses.ts';
+import { badLoss, readState, whyHalted } from './non-finite.ts';
+import type { AdvanceOptions, TrainOptions, VaeInternals } from './options.ts';
 import { nameParameters, type ParameterTable, parameterTable } from './parameters.ts';
+import { DisposedError, JobQueue } from './queue.ts';
 import { normalNumbers } from './random.ts';
-import { type Recoverable, Recovery } from './recovery.ts';
-import type { StepLoss } from './replay.ts';
+import { Recovery } from './recovery.ts';
+import { LostStepsError } from './replay.ts';
 import type { NamedTensor } from './safetensors.ts';
 import {
   checkSameData,
@@ -28,23 +30,21 @@ import {
   type Snapshot,
   type SnapshotIdentity,
 } from './snapshot.ts';
+import { type Trainable, Training } from './training.ts';
 import { denseProblems, resolveVariants, runnableVariants } from './variants.ts';
 
 export type { CreateOptions, Progress, SnapshotReason, TrainOptions, VaeInternals } from './options.ts';
 export type { EpochResult, Snapshot } from './snapshot.ts';
 
 const DEFAULT_CHUNK_MS = 60;
-const DEFAULT_SNAPSHOT_MS = 10_000;
-
-/** A caller of `snapshot()` that waits for the training to reach a point where one can be taken. */
-interface SnapshotRequest {
-  resolve: (snapshot: Snapshot) => void;
-  reject: (error: unknown) => void;
-}
 
 /**
  * A variational autoencoder on the GPU: parameters, optimizer state, the training step, and ways to look at it.
  * Owns its buffers (`dispose()` frees them); the device is the caller's.
+ *
+ * Every method may be called at any time, and by many callers at once: what they ask for is done one after the other, and while
+ * `train()` runs, between its chunks of steps. So a method gives what it would give alone. Only those that do steps, `train()` and
+ * `advance()`, refuse to wait for each other, with a BusyError. After `dispose()` every method rejects with a DisposedError.
  */
 export class Vae {
   readonly config: VaeConfig;
@@ -59,20 +59,14 @@ export class Vae {
   #options: VaeInternals;
   /** Replaced by a recovery. */
   #on!: DeviceModel;
-  #step = 0;
-  #mean: EpochMean;
-  #history: EpochResult[] = [];
-  /** An epoch that is done, but `onEpoch` and `onSnapshot` have not returned yet. */
-  #unreported: EpochResult | undefined;
-  #seconds = 0;
+  #ledger: Ledger;
   #last: Snapshot | undefined;
-  #training = false;
-  /** Between two points at which step, sums and history belong together. */
-  #stepping = false;
-  #requests: SnapshotRequest[] = [];
+  /** Whoever uses the device waits here for its turn. */
+  #queue = new JobQueue();
   #recovery: Recovery;
-  /** Set once parameters or moments are not finite: no step could mend them. */
-  #broken: NonFiniteError | undefined;
+  #training: Training;
+  /** Set once nothing can be learned from here on: no step could mend parameters or moments that are not finite. */
+  #broken: Error | undefined;
 
   private constructor(device: Device, data: DataSet, config: Partial<VaeConfig>, options: VaeInternals) {
     const { count, rows, columns } = data.train;
@@ -86,15 +80,22 @@ export class Vae {
     this.#identity = identifyData(data);
     if (snapshot) checkSameData(snapshot, this.#identity);
     this.#options = options;
-    this.#mean = new EpochMean(this.config.beta, this.#sizes);
+    if (options.chunkMs !== undefined) checkMs('create', 'chunkMs', options.chunkMs);
+    this.#ledger = new Ledger(this.config.beta, { count, batch: this.config.batch });
+    this.#ledger.seconds = snapshot?.seconds ?? 0;
     this.#last = snapshot;
-    this.#seconds = snapshot?.seconds ?? 0;
-    const model: Recoverable = {
-      device: () => this.#device,
-      release: () => this.dispose(),
-      rebuildOn: (other, loss) => this.#rebuildOn(other, loss),
-    };
-    this.#recovery = new Recovery(model, options.reopen);
+    this.#recovery = new Recovery(
+      {
+        device: () => this.#device,
+        release: () => {
+          this.#queue.signal.throwIfAborted();
+          this.#on.dispose();
+        },
+        rebuildOn: (other, loss) => this.#rebuildOn(other, loss),
+      },
+      options.reopen,
+    );
+    this.#training = new Training(this.#trainable());
   }
 
   /**
@@ -110,44 +111,51 @@ export class Vae {
     options: VaeInternals = {},
   ): Promise<Vae> {
     const vae = new Vae(device, data, config, options);
-    await vae.#rebuild();
+    await vae.#build(device);
     return vae;
   }
 
   async #rebuildOn(device: Device, loss: Error): Promise<void> {
-    this.#device = device;
-    await this.#rebuild();
-    this.#options.onRecover?.({ loss, step: this.#step, device });
+    this.#queue.signal.throwIfAborted();
+    await this.#build(device);
+    this.#options.onRecover?.({ loss, step: this.step, device });
   }
 
   /** Makes everything on the device anew and puts the last snapshot there. */
-  async #rebuild(): Promise<void> {
+  async #build(device: Device): Promise<void> {
+    let on: DeviceModel | undefined;
     try {
-      await this.#device.checked('build the model', () => this.#build());
+      const from = await device.checked('build the model', () => {
+        const variants = this.#variantsOn(device);
+        on = buildModel(device, this.table, this.#data, this.config, { ...this.#options, variants });
+        // Only now, when the device is known to hold the model, are its numbers made here.
+        const identity = this.#identify(on);
+        const begin = this.#last ?? initialSnapshot(this.table, identity, this.#options.parameters);
+        loadSnapshot(on, begin, this.#data.train.count);
+        return { ...begin, ...identity };
+      });
+      this.#device = device;
+      this.#on = on!;
+      this.#ledger.restore(from);
+      this.#broken = undefined;
+      this.#last = from;
     } catch (error) {
-      this.dispose();
+      on?.dispose();
       throw error;
     }
   }
 
-  #build(): void {
-    const options = { ...this.#options, variants: this.#variants };
-    this.#on = buildModel(this.#device, this.table, this.#data, this.config, options);
-    // Only now, when the device is known to hold the model, are its numbers made here.
-    const from = this.#last ?? initialSnapshot(this.table, this.#identify(), this.#options.parameters);
-    loadSnapshot(this.#on, from, this.#data.train.count);
-    this.#step = from.step;
-    this.#mean = new EpochMean(this.config.beta, this.#sizes, from.step, from.sums);
-    this.#history = from.history;
-    this.#broken = undefined;
-    this.#last = { ...from, ...this.#identify() };
+  #identify({ device, plan }: DeviceModel): SnapshotIdentity {
+    const { name, backend } = device.info;
+    const kernels = [...new Set(dispatchesOf(plan.schedule).map(({ kernel }) => kernel.label))].sort();
+    const variants = resolveVariants(device, this.#variantsOn(device), denseProblems(this.table, this.config.batch));
+    return { config: this.config, data: this.#identity, adapter: { name, backend }, kernels, variants };
   }
 
-  #identify(): SnapshotIdentity {
-    const { name, backend } = this.#device.info;
-    const kernels = [...new Set(dispatchesOf(this.#on.plan.schedule).map(({ kernel }) => kernel.label))].sort();
-    const variants = resolveVariants(this.#device, this.#variants, denseProblems(this.table, this.config.batch));
-    return { config: this.config, data: this.#identity, adapter: { name, backend }, kernels, variants };
+  /** One variant for everything is an order; answers from elsewhere are followed as far as the device can. */
+  #variantsOn(device: Device): VariantChoice | undefined {
+    const choice = this.#options.variants ?? this.#last?.variants;
+    return typeof choice === 'object' ? runnableVariants(device, choice) : choice;
   }
 
   /** Where the model lives now; another one after a recovery. */
@@ -157,15 +165,15 @@ export class Vae {
 
   /** Steps done. */
   get step(): number {
-    return this.#step;
+    return this.#ledger.step;
   }
 
   /** Every finished epoch, the first one first. */
   get history(): readonly EpochResult[] {
-    return this.#history;
+    return this.#ledger.history;
   }
 
-  /** What a recovery would go on from; every value in it is finite. */
+  /** What a recovery would go on from; every value in it is finite. Stays what it is when the model is disposed of. */
   get lastSnapshot(): Snapshot {
     return this.#last!;
   }
@@ -175,149 +183,86 @@ export class Vae {
     return dispatchesOf(this.#on.plan.schedule).length;
   }
 
-  /** One variant for everything is an order; answers from elsewhere are followed as far as the device can. */
-  get #variants(): VariantChoice | undefined {
-    const choice = this.#options.variants ?? this.#last?.variants;
-    return typeof choice === 'object' ? runnableVariants(this.#device, choice) : choice;
-  }
-
-  get #sizes(): StepSizes {
-    return { count: this.#data.train.count, batch: this.config.batch };
-  }
-
-  /**
-   * Trains until `config.epochs` are done, or `signal` or `steps` says stop; called again, it goes on.
-   * @throws NonFiniteError when a loss is not finite, the parameters are those before that step; or when Adam made a value
-   * that is not, then every further call throws it again, and `lastSnapshot` is the last state that is finite
-   * @throws DeviceLostError when the GPU went away and there is no `reopen`, RepeatedDeviceLossError when it did too often
-   */
-  async train(options: TrainOptions = {}): Promise<{ finished: boolean; step: number }> {
-    if (this.#training) throw new Error('train: this model is being trained already: wait for that to end');
-    this.#training = true;
-    const before = this.#seconds;
-    const start = performance.now();
-    const countSeconds = (): number => {
-      this.#seconds = before + (performance.now() - start) / 1000;
-      return this.#seconds;
-    };
-    try {
-      // A recovery goes back, and does again what is missing.
-      const target = Math.min(this.steps, this.#step + (options.steps ?? this.steps));
-      await this.#during(() => this.#train(target, options, countSeconds));
-      return { finished: this.#step >= this.steps, step: this.#step };
-    } catch (error) {
-      for (const { reject } of this.#requests.splice(0)) reject(error);
-      throw error;
-    } finally {
-      this.#training = false;
-    }
-  }
-
-  /** What changes the model or keeps it: not once it is broken. */
-  async #during<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) throw this.#broken;
-    return this.#recovery.during(work);
-  }
-
-  async #train(target: number, options: TrainOptions, countSeconds: () => number): Promise<void> {
-    const { onEpoch, onSnapshot, signal } = options;
-    const keep = onSnapshot !== undefined || this.#options.reopen !== undefined;
-    for (;;) {
-      if (this.#unreported) {
-        await onEpoch?.(this.#unreported);
-        if (keep) await onSnapshot?.(this.lastSnapshot, 'epoch');
-        this.#unreported = undefined;
-      }
-      if (this.#step >= target || signal?.aborted) return;
-
-      const epoch = epochOf(this.#step, this.#sizes);
-      const end = epochEnd(epoch, this.#sizes);
-      this.#stepping = true;
-      let result: EpochResult | undefined;
-      try {
-        await this.#trainUntil(Math.min(end, target), epoch, keep, options);
-        countSeconds();
-        if (this.#step === end) result = await this.#finishEpoch(epoch, countSeconds);
-        if (keep || this.#requests.length > 0) this.#last = await this.#capture();
-      } finally {
-        this.#stepping = false;
-      }
-      for (const { resolve } of this.#requests.splice(0)) resolve(this.lastSnapshot);
-      // From here on a recovery goes on after this epoch.
-      this.#unreported = result;
-      const stops = this.#step >= target || signal?.aborted;
-      if (keep && !result) await onSnapshot?.(this.lastSnapshot, stops ? 'stop' : 'time');
-    }
-  }
-
-  /** Steps up to `end`, or until a snapshot is due or wanted, or training shall stop. */
-  async #trainUntil(
-    end: number,
-    epoch: number,
-    keep: boolean,
-    { onProgress, signal, snapshotEveryMs = DEFAULT_SNAPSHOT_MS }: TrainOptions,
-  ): Promise<void> {
-    const due = keep ? performance.now() + snapshotEveryMs : Number.POSITIVE_INFINITY;
-    const { beta, epochs } = this.config;
-    await this.#advance(end - this.#step, (losses, msPerStep) => {
-      const chunk = new LossMean(beta);
-      for (const loss of losses) chunk.add(loss);
-      onProgress?.(progressOf(epoch, epochs, this.#step, this.steps, chunk.mean(), msPerStep));
-      return !signal?.aborted && performance.now() < due && this.#requests.length === 0;
-    });
-  }
-
-  async #finishEpoch(epoch: number, countSeconds: () => number): Promise<EpochResult> {
-    const train = this.#mean.mean();
-    const { evaluator } = this.#on;
-    const test = await evaluator.run(this.config.beta, this.#chunkMs);
-    if (!Number.isFinite(test.loss))
-      throw await badLoss(this.#on, evaluator.intermediates, this.#step, 'the test loss after step');
-    const result = { epoch, step: this.#step, train, test, seconds: countSeconds() };
-    this.#history = [...this.#history, result];
-    return result;
-  }
-
-  /**
-   * Does `steps` training steps, whatever `config.epochs` says.
-   * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError as `train` does
-   */
-  async advance(
-    steps: number,
-    options: { onChunk?: (losses: StepLoss[], msPerStep: number) => void; signal?: AbortSignal } = {},
-  ): Promise<void> {
-    const target = this.#step + steps;
-    await this.#during(() =>
-      this.#advance(target - this.#step, (losses, msPerStep) => {
-        options.onChunk?.(losses, msPerStep);
-        return !options.signal?.aborted;
+  /** Does `work` when its turn has come; again, on another device, if this one is lost meanwhile. */
+  #job<T>(work: () => Promise<T>): Promise<T> {
+    return this.#queue.run(() =>
+      this.#recovery.during(async () => {
+        const refused = this.#device.watchErrors();
+        const result = await work();
+        const error = refused();
+        if (error) throw error;
+        return result;
       }),
     );
   }
 
-  /** @param onChunk returning false stops after what is in flight */
-  async #advance(steps: number, onChunk: (losses: StepLoss[], msPerStep: number) => boolean): Promise<void> {
-    const replay = this.#on.replay;
-    let halted: StepState | undefined;
-    await replay.run(this.#step, steps, {
-      budgetMs: this.#chunkMs,
-      onChunk: ({ losses, state, msPerStep }) => {
-        // What was mapped just before the loss may arrive after the rebuilding that the loss led to.
-        if (replay !== this.#on.replay) throw new DeviceLostError('the model moved to another device');
-        const first = this.#step;
-        this.#step = state.step;
-        if (state.halted) {
-          halted ??= state;
-          return false;
-        }
-        for (const [i, loss] of losses.entries()) this.#mean.add(first + i, loss);
-        return onChunk(losses, msPerStep);
-      },
+  /** A job that changes the model or keeps it: not once it is broken. */
+  #alter<T>(work: () => Promise<T>): Promise<T> {
+    return this.#job(async () => {
+      if (this.#broken) throw this.#broken;
+      return work();
     });
-    if (halted) throw await this.#whyHalted(halted);
   }
 
-  async #whyHalted(state: StepState): Promise<NonFiniteError> {
+  /** Does what must leave parameters, moments and step of each other; where it has not, nothing can be learned from there on. */
+  async #consistently<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof LostStepsError) this.#broken = error;
+      throw error;
+    }
+  }
+
+  /**
+   * Trains until `config.epochs` are done, or `signal` or `steps` says stop; called again, it goes on. What a callback throws
+   * ends it, too, after the steps in flight.
+   * @throws NonFiniteError when a loss is not finite, the parameters are those before that step; or when Adam made a value
+   * that is not, then every further call throws it again, and `lastSnapshot` is the last state that is finite
+   * @throws DeviceLostError when the GPU went away and there is no `reopen`, RepeatedDeviceLossError when it did too often
+   * @throws GpuError if WebGPU refused something meanwhile; LostStepsError if that were steps, and then at every further call
+   * @throws BusyError if it is being trained already; RangeError for options that are no counts
+   */
+  train(options: TrainOptions = {}): Promise<{ finished: boolean; step: number }> {
+    return this.#training.train(options);
+  }
+
+  /**
+   * Does `steps` training steps, whatever `config.epochs` says. An epoch that ends on the way has no result in `history`.
+   * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError, GpuError, LostStepsError, BusyError, RangeError as
+   * `train` does
+   */
+  advance(steps: number, options: AdvanceOptions = {}): Promise<void> {
+    return this.#training.advance(steps, options);
+  }
+
+  #trainable(): Trainable {
+    return {
+      steps: this.steps,
+      epochs: this.config.epochs,
+      ledger: this.#ledger,
+      queue: this.#queue,
+      canRecover: this.#options.reopen !== undefined,
+      chunkMs: this.#chunkMs,
+      device: () => this.#device,
+      lastSnapshot: () => this.lastSnapshot,
+      job: (work) => this.#alter(work),
+      step: (...args) => this.#consistently(() => this.#on.replay.run(...args)),
+      evaluate: () => this.#evaluateEpoch(),
+      keep: () => this.#keep(),
+      whyHalted: (state) => this.#whyHalted(state),
+    };
+  }
+
+  async #evaluateEpoch(): Promise<Losses> {
+    const { evaluator } = this.#on;
+    const test = await evaluator.run(this.config.beta, this.#chunkMs, this.#queue.signal);
+    if (!Number.isFinite(test.loss))
+      throw await badLoss(this.#on, evaluator.intermediates, this.step, 'the test loss after step');
+    return test;
+  }
+
+  async #whyHalted(state: StepState): Promise<Error> {
     const error = await whyHalted(this.#on, state);
     if (state.halted & OVERFLOWED) this.#broken = error;
     return error;
@@ -326,52 +271,53 @@ export class Vae {
   /**
    * GPU time of every dispatch of a training step, mean over `steps` of them. Then the model is put back to where it was.
    * @throws GpuError if the device has no timestamp-query
-   * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError as `train` does
+   * @throws NonFiniteError, DeviceLostError, RepeatedDeviceLossError as `train` does; RangeError unless `steps` is from 1
    */
   async profile(steps: number): Promise<DispatchTime[]> {
-    return this.#during(async () => {
+    checkWhole('profile', 'steps', steps, { from: 1 });
+    return this.#alter(async () => {
+      const on = this.#on;
       const before = await this.#capture();
-      const times = await profileSchedule(this.#device, this.#on.plan.schedule, steps);
-      loadSnapshot(this.#on, before, this.#data.train.count);
-      return times;
+      const gradients = await download(on.device, on.tensors.grad);
+      try {
+        return await profileSchedule(on.device, on.plan.schedule, steps);
+      } finally {
+        if (!on.device.lost) {
+          loadSnapshot(on, before, this.#data.train.count);
+          upload(on.device, on.tensors.grad, gradients);
+        }
+      }
     });
   }
 
   /**
-   * All that is needed to go on from here. While `train()` runs, training pauses for it after the chunks in flight;
-   * while `advance()` runs, wait for that first.
+   * All that is needed to go on from here. While `train()` runs, training pauses for it after the chunks in flight.
    * @throws NonFiniteError if a parameter or a moment is not finite: nothing could be learned from there on
    */
-  async snapshot(): Promise<Snapshot> {
-    if (this.#stepping) return new Promise((resolve, reject) => this.#requests.push({ resolve, reject }));
-    return this.#during(async () => {
-      this.#last = await this.#capture();
-      return this.#last;
-    });
+  snapshot(): Promise<Snapshot> {
+    return this.#alter(() => this.#keep());
   }
 
-  /** Only while nothing is in flight: the three tensors and the step must belong together. */
+  async #keep(): Promise<Snapshot> {
+    const taken = await this.#capture();
+    this.#queue.signal.throwIfAborted();
+    this.#last = taken;
+    return taken;
+  }
+
   async #capture(): Promise<Snapshot> {
-    const progress = {
-      step: this.#step,
-      sums: this.#mean.sumsAfter(this.#step),
-      history: this.#history,
-      seconds: this.#seconds,
-    };
-    return {
-      ...this.#identify(),
-      ...progress,
-      ...(await readState(this.#on, this.#step)),
-    };
+    const { progress } = this.#ledger;
+    const state = await this.#consistently(() => readState(this.#on, progress.step));
+    return { ...this.#identify(this.#on), ...progress, ...state };
   }
 
   /** Mean losses over the test set, or over another set of images of the same size. */
   evaluate(set?: ImageSet): Promise<Losses> {
-    return this.#recovery.during(async () => {
-      if (!set) return this.#on.evaluator.run(this.config.beta, this.#chunkMs);
-      const { beta, seed } = this.config;
-      const model = { ...this.#view(), seed };
-      return evaluateOnce(model, set, beta, this.#chunkMs);
+    const { beta, seed } = this.config;
+    const { signal } = this.#queue;
+    return this.#job(() => {
+      if (!set) return this.#on.evaluator.run(beta, this.#chunkMs, signal);
+      return evaluateOnce({ ...this.#view(), seed }, set, beta, this.#chunkMs, signal);
     });
   }
 
@@ -380,7 +326,7 @@ export class Vae {
    * @throws RangeError unless the length is a positive multiple of D
    */
   encode(images: Uint8Array): Promise<{ mu: Float32Array; logvar: Float32Array }> {
-    return this.#recovery.during(() => encodeImages(this.#view(), images));
+    return this.#job(() => encodeImages(this.#view(), images, this.#queue.signal));
   }
 
   /**
@@ -388,11 +334,15 @@ export class Vae {
    * @throws RangeError unless the length is a positive multiple of L
    */
   decode(z: Float32Array): Promise<Float32Array> {
-    return this.#recovery.during(() => decodeLatents(this.#view(), z));
+    return this.#job(() => decodeLatents(this.#view(), z, this.#queue.signal));
   }
 
-  /** What `src/vae/live.ts` looks through; another one after a recovery. */
+  /**
+   * What `src/vae/live.ts` looks through; another one after a recovery.
+   * @throws DisposedError after `dispose()`
+   */
   get model(): Model {
+    this.#queue.signal.throwIfAborted();
     return this.#view();
   }
 
@@ -401,25 +351,32 @@ export class Vae {
     return { device: this.#device, table, param: this.#on.tensors.param, imageSize, latent: this.config.latent };
   }
 
-  /** Decodes z ~ N(0, I): pixels (count, D) f32 in [0, 1]. The same seed gives the same z. */
-  sample(count: number, seed = this.config.seed): Promise<Float32Array> {
+  /**
+   * Decodes z ~ N(0, I): pixels (count, D) f32 in [0, 1]. The same seed gives the same z.
+   * @throws RangeError unless `count` is a whole number from 1 and `seed` one of 32 bits
+   */
+  async sample(count: number, seed = this.config.seed): Promise<Float32Array> {
+    checkWhole('sample', 'count', count, { from: 1 });
+    checkWhole('sample', 'seed', seed, { from: 0, to: 2 ** 32 - 1 });
     return this.decode(normalNumbers(count * this.config.latent, seed));
   }
 
   /** The parameters by PyTorch's names, weights (out, in). */
   parameters(): Promise<NamedTensor[]> {
-    return this.#recovery.during(() => this.#named(this.#on.tensors.param));
+    return this.#job(() => this.#named(this.#on.tensors.param));
   }
 
-  /** The last step's gradients, named as the parameters are. */
+  /** The last step's gradients, named as the parameters are; zeros before the first step here, or since a recovery. */
   gradients(): Promise<NamedTensor[]> {
-    return this.#named(this.#on.tensors.grad);
+    return this.#job(() => this.#named(this.#on.tensors.grad));
   }
 
   /** Adam's moments, named as the parameters are. */
-  async moments(): Promise<{ m: NamedTensor[]; v: NamedTensor[] }> {
-    const { m, v } = this.#on.tensors;
-    return { m: await this.#named(m), v: await this.#named(v) };
+  moments(): Promise<{ m: NamedTensor[]; v: NamedTensor[] }> {
+    return this.#job(async () => {
+      const { m, v } = this.#on.tensors;
+      return { m: await this.#named(m), v: await this.#named(v) };
+    });
   }
 
   async #named(flat: Tensor): Promise<NamedTensor[]> {
@@ -430,7 +387,14 @@ export class Vae {
     return this.#options.chunkMs ?? DEFAULT_CHUNK_MS;
   }
 
+  /**
+   * Frees what is on the device: at once, or, if a method is at work, as soon as the GPU is done with what is in flight. Those
+   * methods, also `train()`, reject with a DisposedError now.
+   */
   dispose(): void {
-    this.#on?.dispose();
+    const reason = new DisposedError(
+      'the model was disposed of: create another one; `lastSnapshot` is where it can go on',
+    );
+    this.#queue.close(reason, () => this.#on.dispose());
   }
 }
