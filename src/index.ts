@@ -11,6 +11,7 @@ import { type CreateOptions, Vae } from './vae/vae.ts';
 
 export { loadMnist, NoAdapterError } from '#host';
 export { DataError, type DataSet, type ImageSet, takeFirst } from './data/dataset.ts';
+export { dataHints } from './data/validate.ts';
 export { type Device, DeviceLimitError, DeviceLostError, GpuError } from './gpu/device.ts';
 export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
 export { ConfigError, type VaeConfig } from './vae/config.ts';
@@ -44,6 +45,7 @@ export async function createDevice(options: OpenAdapterOptions = {}): Promise<De
  *
  * @param options where to go on or begin, and where to go when the device is lost
  * @throws ConfigError for a setting that cannot be used, or that contradicts `options.snapshot`
+ * @throws DataError if the data contradicts itself
  * @throws DeviceLimitError if a tensor does not fit the device
  */
 export function createVae(

@@ -1,7 +1,7 @@
 import type { Drawing, Painter, Sheet } from '../gpu/painter.ts';
 import { BufferPool, download, upload } from '../gpu/tensor.ts';
 import type { Model } from '../vae/inference.ts';
-import { LiveDecoder, LiveEncoder } from '../vae/live.ts';
+import { LiveDecoder, LiveEncoder, viewCapacity } from '../vae/live.ts';
 import { Dimensions } from './dimensions.ts';
 import { button, element, region, savePng } from './dom.ts';
 import { Legend } from './legend.ts';
@@ -21,7 +21,7 @@ const SLOW_POINTS = 1_000;
 const LATEST = 0.1;
 /** Images encoded at once: few where that takes long, so that the queue stays short. */
 const PIECE = { software: 500, hardware: 2500 };
-/** Cells of the decoded plane, per side. */
+/** Cells of the decoded plane, per side; fewer where so many large images would not fit the device. */
 const CELLS = 18;
 const HOME: Frame = { x: 0, y: 0, half: 4 };
 const REDECODE_MS = 120;
@@ -133,14 +133,15 @@ export class LatentPlane implements View {
       test.images.subarray(0, count * model.imageSize),
       PIECE[slow ? 'software' : 'hardware'],
     );
-    const decoder = new LiveDecoder(model, CELLS * CELLS);
+    const cells = Math.floor(Math.sqrt(viewCapacity(model, CELLS * CELLS)));
+    const decoder = new LiveDecoder(model, cells * cells);
     const tensor = pool.tensor('labels', [count], { dtype: 'u32', data: Uint32Array.from(labels) });
     const shape = {
-      columns: CELLS,
-      rows: CELLS,
+      columns: cells,
+      rows: cells,
       imageColumns: test.columns,
       imageRows: test.rows,
-      count: CELLS * CELLS,
+      count: cells * cells,
     };
     this.#bound = {
       model,
@@ -374,7 +375,8 @@ export class LatentPlane implements View {
   /** Decodes the centres of the cells of what is seen. */
   #decodePlane(): void {
     const { decoder } = this.#bound!;
-    const z = gridLatents(this.#frame, CELLS, this.#dimensions.z, this.#dimensions.axes);
+    const cells = Math.sqrt(decoder.count);
+    const z = gridLatents(this.#frame, cells, this.#dimensions.z, this.#dimensions.axes);
     decoder.run(z);
     this.#sheetFrame = this.#frame;
   }

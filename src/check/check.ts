@@ -40,7 +40,12 @@ export interface Check {
  */
 export async function runCheck(check: Check, device: Device): Promise<CheckReport> {
   try {
-    return await device.checked(check.name, () => check.run(device));
+    // The scopes of `checked` end with the first wait.
+    const refused = device.watchErrors();
+    const result = await device.checked(check.name, () => check.run(device));
+    const error = refused();
+    if (error) throw error;
+    return result;
   } catch (error) {
     if (error instanceof DeviceLostError) throw error;
     const message = `${check.name}: ${(error as Error).message}`;

@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { dataHints } from '../data/validate.ts';
 import { tuningStore } from '../host/node.ts';
 import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
 import { supportedVariants, type VariantChoice } from '../kernels/gemm.ts';
@@ -66,6 +67,7 @@ export async function train(given: TrainSettings): Promise<number> {
     const { info } = await open();
     reporter.line(`Adapter: ${adapterLine(info)}. ${fasterAdapter(info)}`.trim());
     reporter.line(dataLine(data));
+    for (const hint of dataHints(data)) reporter.line(hint);
     const variants = await chooseVariants(settings, device!, data, options.snapshot);
     vae = await createVae(device!, data, options.snapshot ? settings.given : settings.config, {
       ...options,

@@ -4,13 +4,14 @@ import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
 import { packState } from '../kernels/finish-step.ts';
 import { packImages } from '../kernels/gather.ts';
 import { NOISE_STREAMS } from '../kernels/reparameterize.ts';
+import { rowsThatFit } from './batches.ts';
 import type { Model } from './inference.ts';
 import { type Losses, LossMean } from './losses.ts';
 import type { ParameterTable } from './parameters.ts';
 import { LOSS_CAPACITY, type LossPlan, planEvaluation } from './plan.ts';
 import { Replay } from './replay.ts';
 
-/** Images per evaluation step. */
+/** Images per evaluation step, where the device lets so many at once: which noise an image gets depends on it. */
 const EVALUATION_BATCH = 500;
 
 interface Part {
@@ -36,7 +37,7 @@ export class Evaluator {
       this.#state = this.#pool.tensor('evaluation state', [4], { dtype: 'u32' });
       const losses = this.#pool.tensor('evaluation losses', [LOSS_CAPACITY, 2]);
       const noise = { seed, stream: NOISE_STREAMS.evaluate };
-      const batch = Math.min(EVALUATION_BATCH, set.count);
+      const batch = Math.min(rowsThatFit(device, table, EVALUATION_BATCH), set.count);
       // What does not fill a batch is a second schedule with a smaller one, so no kernel needs to know of missing rows.
       for (const [size, steps] of [
         [batch, Math.floor(set.count / batch)],
@@ -102,7 +103,10 @@ export async function evaluateOnce(
   signal?: AbortSignal,
 ): Promise<Losses> {
   if (set.rows * set.columns !== imageSize) {
-    throw new RangeError(`evaluate: images have ${set.rows * set.columns} pixels, expected ${imageSize}`);
+    const { rows, columns } = set;
+    throw new RangeError(
+      `evaluate: images of ${columns} x ${rows} have ${rows * columns} pixels, expected ${imageSize}: use images of the size that the model was made for`,
+    );
   }
   const evaluator = await device.checked('evaluate', () => new Evaluator(device, table, param, set, seed));
   try {

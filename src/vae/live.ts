@@ -3,13 +3,26 @@
  * and one submission. They read the model's own parameters, so they show what training has just made of them.
  */
 import { runSchedule, type Schedule } from '../gpu/schedule.ts';
-import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
+import { BufferPool, elementCount, type Tensor, upload } from '../gpu/tensor.ts';
 import { packState } from '../kernels/finish-step.ts';
 import { packImages } from '../kernels/gather.ts';
 import { reparameterize } from '../kernels/reparameterize.ts';
+import { checkWhole } from './arguments.ts';
+import { rowsThatFit } from './batches.ts';
 import type { Model } from './inference.ts';
 import { networkOver, stackForward } from './network.ts';
 import { planDecode, planEncode } from './plan.ts';
+
+/** How many images, up to `most`, the device lets a view of the model hold. */
+export function viewCapacity({ device, table }: Model, most: number): number {
+  return rowsThatFit(device, table, most);
+}
+
+/** @throws RangeError: a part of the rows would be shown with the rest of the last look's */
+function checkLength(operation: string, name: string, length: number, expected: number): void {
+  if (length === expected) return;
+  throw new RangeError(`${operation}: ${name} has ${length} elements, expected ${expected}: pass all rows of the view`);
+}
 
 /** Decodes the same number of latents over and over. Owns its tensors. */
 export class LiveDecoder {
@@ -21,8 +34,12 @@ export class LiveDecoder {
   #z: Tensor;
   #schedule: Schedule;
 
-  /** @throws DeviceLimitError if the images do not fit the device */
+  /**
+   * @param count see `viewCapacity`
+   * @throws RangeError unless it is a whole number from 1; DeviceLimitError if the images do not fit the device
+   */
   constructor(model: Model, count: number) {
+    checkWhole('LiveDecoder', 'count', count, { from: 1 });
     this.#model = model;
     this.count = count;
     this.#pool = new BufferPool(model.device);
@@ -40,8 +57,10 @@ export class LiveDecoder {
   /**
    * Submits; does not wait.
    * @param z (count, L) f32; without it the last ones again
+   * @throws RangeError if there are more or fewer
    */
   run(z?: Float32Array): void {
+    if (z) checkLength('LiveDecoder.run', 'z', z.length, this.count * this.#model.latent);
     if (z) upload(this.#model.device, this.#z, z);
     runSchedule(this.#model.device, this.#schedule);
   }
@@ -56,7 +75,7 @@ export class LiveEncoder {
   /** (count, 2 L) f32: μ, then log σ², of the images encoded so far. */
   readonly heads: Tensor;
   readonly count: number;
-  /** Images of a piece. */
+  /** Images of a piece: as many as asked for, or as fit the device. */
   readonly batch: number;
   #model: Model;
   #pool: BufferPool;
@@ -66,17 +85,20 @@ export class LiveEncoder {
 
   /**
    * @param images (count, D) u8
+   * @throws RangeError unless they are whole images and `batch` a whole number from 1
    * @throws DeviceLimitError if the images do not fit the device
    */
   constructor(model: Model, images: Uint8Array, batch: number) {
+    checkWhole('LiveEncoder', 'batch', batch, { from: 1 });
     this.#model = model;
     this.#pool = new BufferPool(model.device);
     try {
       const packed = packImages(this.#pool, 'images to look at', images, model.imageSize);
       this.count = packed.count;
-      this.batch = Math.min(batch, packed.count);
+      this.batch = Math.min(viewCapacity(model, batch), packed.count);
       this.#state = this.#pool.tensor('look state', [4], { dtype: 'u32' });
-      const plan = planEncode(this.#pool, model.table, model.param, packed, this.#state, this.batch);
+      const input = { packed, state: this.#state };
+      const plan = planEncode(this.#pool, model.table, model.param, input, this.batch);
       this.#schedule = plan.schedule;
       this.#out = plan.heads;
       this.heads = this.#pool.tensor('look heads', [packed.count, 2 * model.latent]);
@@ -115,8 +137,12 @@ export class LiveReconstructor {
   #pool: BufferPool;
   #schedule: Schedule;
 
-  /** @throws DeviceLimitError if the images do not fit the device */
+  /**
+   * @param count see `viewCapacity`
+   * @throws RangeError unless it is a whole number from 1; DeviceLimitError if the images do not fit the device
+   */
   constructor(model: Model, count: number) {
+    checkWhole('LiveReconstructor', 'count', count, { from: 1 });
     const { device, table, param, imageSize, latent } = model;
     this.#model = model;
     this.#pool = new BufferPool(device);
@@ -145,8 +171,10 @@ export class LiveReconstructor {
   /**
    * Submits; does not wait.
    * @param images (count, D) u8; without them the last ones again
+   * @throws RangeError if there are more or fewer
    */
   run(images?: Uint8Array): void {
+    if (images) checkLength('LiveReconstructor.run', 'images', images.length, elementCount(this.x.shape));
     if (images)
       upload(
         this.#model.device,

@@ -173,22 +173,23 @@ export function planEvaluation(
   return { schedule, state, losses, intermediates: forwardTensors(forward) };
 }
 
-/** images (B, D) in [0, 1] -> heads (B, 2 L): μ, then log σ². */
+/**
+ * images (B, D) in [0, 1] -> heads (B, 2 L): μ, then log σ².
+ * @param images without them `x` is what was uploaded there
+ */
 export function planEncode(
   pool: BufferPool,
   table: ParameterTable,
   param: Tensor,
-  images: PackedImages,
-  state: Tensor,
+  images: { packed: PackedImages; state: Tensor } | undefined,
   batch: number,
-): { schedule: Schedule; heads: Tensor } {
+): { schedule: Schedule; x: Tensor; heads: Tensor } {
   const network = networkOver(table, param);
-  const x = pool.tensor('x', [batch, images.imageSize]);
-  const { commands, outputs } = stackForward(pool, [...network.encoder, network.heads], x, 'none');
-  return {
-    schedule: [gather(pool, images, { state, x }, { shuffle: false, seed: 0 }), ...commands],
-    heads: outputs.at(-1)!,
-  };
+  const layers = [...network.encoder, network.heads];
+  const x = pool.tensor('x', [batch, layers[0]!.layer.inputs]);
+  const { commands, outputs } = stackForward(pool, layers, x, 'none');
+  const gathered = images ? [gather(pool, images.packed, { state: images.state, x }, { shuffle: false, seed: 0 })] : [];
+  return { schedule: [...gathered, ...commands], x, heads: outputs.at(-1)! };
 }
 
 /** z (B, L) -> pixels (B, D) in [0, 1]. */

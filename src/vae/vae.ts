@@ -1,4 +1,5 @@
 import type { DataSet, ImageSet } from '../data/dataset.ts';
+import { checkDataSet, checkImageSet } from '../data/validate.ts';
 import type { Device } from '../gpu/device.ts';
 import { type DispatchTime, profileSchedule } from '../gpu/profiler.ts';
 import { dispatchesOf } from '../gpu/schedule.ts';
@@ -10,6 +11,7 @@ import { parseConfig, type VaeConfig } from './config.ts';
 import { buildModel, type DeviceModel, loadSnapshot } from './device-model.ts';
 import { evaluateOnce } from './evaluator.ts';
 import { decodeLatents, encodeImages, type Model } from './inference.ts';
+import { imagesOf, latentsOf } from './inputs.ts';
 import { Ledger } from './ledger.ts';
 import type { Losses } from './losses.ts';
 import { badLoss, readState, whyHalted } from './non-finite.ts';
@@ -69,6 +71,7 @@ export class Vae {
   #broken: Error | undefined;
 
   private constructor(device: Device, data: DataSet, config: Partial<VaeConfig>, options: VaeInternals) {
+    checkDataSet('create', data);
     const { count, rows, columns } = data.train;
     const { snapshot } = options;
     this.config = parseConfig(snapshot ? resumedConfig(snapshot, config) : config);
@@ -101,6 +104,7 @@ export class Vae {
   /**
    * Builds the model and its training step, and uploads the images.
    * @throws ConfigError for a setting that cannot be used, or that contradicts `options.snapshot`
+   * @throws DataError if the data contradicts itself
    * @throws DeviceLimitError if a tensor does not fit the device: nothing is left allocated then
    * @throws RangeError if `options.parameters` or the snapshot's are not of this model
    */
@@ -311,8 +315,12 @@ export class Vae {
     return { ...this.#identify(this.#on), ...progress, ...state };
   }
 
-  /** Mean losses over the test set, or over another set of images of the same size. */
-  evaluate(set?: ImageSet): Promise<Losses> {
+  /**
+   * Mean losses over the test set, or over another set of images of the same size.
+   * @throws DataError if the set contradicts itself, RangeError if its images have another size
+   */
+  async evaluate(set?: ImageSet): Promise<Losses> {
+    if (set) checkImageSet('evaluate', 'set', set);
     const { beta, seed } = this.config;
     const { signal } = this.#queue;
     return this.#job(() => {
@@ -322,19 +330,24 @@ export class Vae {
   }
 
   /**
-   * q(z|x) of images: `images` (n, D) u8 -> `mu` and `logvar` (n, L) f32.
-   * @throws RangeError unless the length is a positive multiple of D
+   * q(z|x) of images: `images` (n, D), u8 from 0 to 255 or f32 from 0 to 1 as `decode` gives it -> `mu` and `logvar` (n, L) f32.
+   * @throws TypeError for another kind of array; RangeError unless the length is a positive multiple of D, and for other levels
    */
-  encode(images: Uint8Array): Promise<{ mu: Float32Array; logvar: Float32Array }> {
-    return this.#job(() => encodeImages(this.#view(), images, this.#queue.signal));
+  async encode(
+    images: Uint8Array | Uint8ClampedArray | Float32Array,
+  ): Promise<{ mu: Float32Array; logvar: Float32Array }> {
+    const levels = imagesOf('encode', images, this.imageSize);
+    return this.#job(() => encodeImages(this.#view(), levels, this.#queue.signal));
   }
 
   /**
-   * p(x|z): `z` (n, L) f32 -> pixels (n, D) f32 in [0, 1].
-   * @throws RangeError unless the length is a positive multiple of L
+   * p(x|z): `z` (n, L), computed with as f32 -> pixels (n, D) f32 in [0, 1].
+   * @throws TypeError for what is no array of numbers; RangeError unless the length is a positive multiple of L, and for values
+   * that are not finite
    */
-  decode(z: Float32Array): Promise<Float32Array> {
-    return this.#job(() => decodeLatents(this.#view(), z, this.#queue.signal));
+  async decode(z: Float32Array | Float64Array | readonly number[]): Promise<Float32Array> {
+    const latents = latentsOf('decode', z, this.config.latent);
+    return this.#job(() => decodeLatents(this.#view(), latents, this.#queue.signal));
   }
 
   /**

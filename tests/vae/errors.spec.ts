@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { DataSet, ImageSet } from '../../src/data/dataset.ts';
 import { DeviceLimitError } from '../../src/gpu/device.ts';
 import { BufferPool } from '../../src/gpu/tensor.ts';
@@ -68,6 +69,15 @@ const BAD_CONFIGS: [Partial<VaeConfig>, string][] = [
   [{ batch: -1 }, 'batch'],
   [{ epochs: Number.NaN }, 'epochs'],
   [{ learningRate: 0 }, 'learningRate'],
+  [
+    { learningRate: 1e-45 },
+    "learningRate: expected a number from 1.1754943508222875e-38 to 3.4028234663852886e+38, f32's normal range, got 1e-45",
+  ],
+  [{ learningRate: 1e39 }, 'got 1e+39'],
+  [{ learningRate: Number.NaN }, 'learningRate'],
+  [{ beta: 1e-40 }, 'beta: expected 0 or a number from 1.17'],
+  [{ beta: 1e39 }, 'beta: expected 0 or'],
+  [{ beta: Number.NaN }, 'beta'],
   [{ learningRate: Number.POSITIVE_INFINITY }, 'learningRate'],
   [{ beta: -1 }, 'beta'],
   [{ seed: 2 ** 32 }, 'seed'],
@@ -75,7 +85,7 @@ const BAD_CONFIGS: [Partial<VaeConfig>, string][] = [
 ];
 
 for (const [config, setting] of BAD_CONFIGS) {
-  test(`refuses ${JSON.stringify(config)}`, async ({ device }) => {
+  test(`refuses ${inspect(config)}`, async ({ device }) => {
     const error = await Vae.create(device, tinyData(), config).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as Error).message).toContain(setting);

@@ -129,6 +129,7 @@ test('evaluation is the same every time, covers the tail, and changes no paramet
     const part = (from: number, count: number): ImageSet => ({
       ...large.test,
       images: large.test.images.subarray(from * 21, (from + count) * 21),
+      labels: large.test.labels.subarray(from, from + count),
       count,
     });
     const head = await vae.evaluate(part(0, 1000));

@@ -1,0 +1,57 @@
+/** What callers hand in to be looked at, as copies: they may change theirs before its turn comes. */
+import { kindOf } from '../data/validate.ts';
+
+/**
+ * @param images (n, D) levels: u8 from 0 to 255, or f32 from 0 to 1
+ * @throws TypeError for another kind of array; RangeError unless the length is a positive multiple of D, or if a level is not
+ * in [0, 1]
+ */
+export function imagesOf(operation: string, images: unknown, imageSize: number): Uint8Array | Float32Array {
+  const kind = kindOf(images);
+  if (kind !== 'Uint8Array' && kind !== 'Uint8ClampedArray' && kind !== 'Float32Array') {
+    throw new TypeError(
+      `${operation}: images is ${kind}, expected Uint8Array with levels from 0 to 255, or Float32Array with levels from 0 to 1: make one of them`,
+    );
+  }
+  const levels = images as Uint8Array | Uint8ClampedArray | Float32Array;
+  const { length } = levels;
+  if (length < 1 || length % imageSize !== 0) {
+    const unit = kind === 'Float32Array' ? 'levels' : 'bytes';
+    throw new RangeError(
+      `${operation}: images has ${length} ${unit}, expected a positive multiple of D=${imageSize}: pass whole images`,
+    );
+  }
+  if (kind !== 'Float32Array') return Uint8Array.from(levels);
+  const bad = levels.findIndex((level: number) => !(level >= 0 && level <= 1));
+  if (bad >= 0) {
+    throw new RangeError(
+      `${operation}: images[${bad}] is ${levels[bad]}, expected levels from 0 to 1: divide by the largest, or pass Uint8Array with levels from 0 to 255`,
+    );
+  }
+  return Float32Array.from(levels);
+}
+
+/**
+ * @param z (n, L): an array of numbers, typed or not
+ * @returns (n, L) f32
+ * @throws TypeError for something else; RangeError unless the length is a positive multiple of L, or if a value is not finite in f32
+ */
+export function latentsOf(operation: string, z: unknown, latent: number): Float32Array {
+  const kind = kindOf(z);
+  if (kind !== 'Float32Array' && kind !== 'Float64Array' && kind !== 'Array') {
+    throw new TypeError(`${operation}: z is ${kind}, expected Float32Array or an array of numbers: make one of them`);
+  }
+  const values = Float32Array.from(z as ArrayLike<number>);
+  if (values.length < 1 || values.length % latent !== 0) {
+    throw new RangeError(
+      `${operation}: z has ${values.length} values, expected a positive multiple of L=${latent}: pass whole rows, one after the other`,
+    );
+  }
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new RangeError(
+      `${operation}: z[${bad}] is ${String((z as ArrayLike<unknown>)[bad])}, expected finite numbers: leave such rows out`,
+    );
+  }
+  return values;
+}
