@@ -34,23 +34,25 @@ export function imagesOf(operation: string, images: unknown, imageSize: number):
 /**
  * @param z (n, L): an array of numbers, typed or not
  * @returns (n, L) f32
- * @throws TypeError for something else; RangeError unless the length is a positive multiple of L, or if a value is not finite in f32
+ * @throws TypeError for something else; RangeError unless the length is a positive multiple of L
  */
 export function latentsOf(operation: string, z: unknown, latent: number): Float32Array {
   const kind = kindOf(z);
   if (kind !== 'Float32Array' && kind !== 'Float64Array' && kind !== 'Array') {
     throw new TypeError(`${operation}: z is ${kind}, expected Float32Array or an array of numbers: make one of them`);
   }
+  if (Array.isArray(z)) {
+    const bad = z.findIndex((value) => typeof value !== 'number');
+    if (bad >= 0) {
+      throw new TypeError(
+        `${operation}: z[${bad}] is ${kindOf(z[bad])}, expected numbers: pass the rows' values one after the other`,
+      );
+    }
+  }
   const values = Float32Array.from(z as ArrayLike<number>);
   if (values.length < 1 || values.length % latent !== 0) {
     throw new RangeError(
       `${operation}: z has ${values.length} values, expected a positive multiple of L=${latent}: pass whole rows, one after the other`,
-    );
-  }
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new RangeError(
-      `${operation}: z[${bad}] is ${String((z as ArrayLike<unknown>)[bad])}, expected finite numbers: leave such rows out`,
     );
   }
   return values;
