@@ -111,6 +111,11 @@ export async function decodeLatents(
       });
       pixels.set(out.subarray(0, rows * imageSize), row * imageSize);
     }
+    // WGSL lets an adapter make any number of NaN.
+    for (let row = 0; row < count; row++) {
+      const isWhole = z.subarray(row * latent, (row + 1) * latent).every(Number.isFinite);
+      if (!isWhole) pixels.fill(Number.NaN, row * imageSize, (row + 1) * imageSize);
+    }
     return pixels;
   } finally {
     pool.dispose();

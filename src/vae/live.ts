@@ -108,8 +108,12 @@ export class LiveEncoder {
     }
   }
 
-  /** Encodes images `first` to `first + batch`; submits, does not wait. */
+  /**
+   * Encodes images `first` to `first + batch`; submits, does not wait.
+   * @throws RangeError unless there is an image `first`
+   */
   run(first: number): void {
+    checkWhole('LiveEncoder.run', 'first', first, { from: 0, to: this.count - 1 });
     const { device, latent } = this.#model;
     upload(device, this.#state, packState({ step: 0, epoch: 0, position: first, halted: 0 }));
     runSchedule(device, this.#schedule);

@@ -96,7 +96,7 @@ export function initialParameters(table: ParameterTable, seed: number): NamedTen
 
 /**
  * Puts named tensors into the flat layout; the gaps are zero.
- * @throws RangeError if a tensor is missing, has another shape, or is not of this model
+ * @throws RangeError if a tensor is missing, has another shape or number of values, or is not of this model
  */
 export function flattenParameters(table: ParameterTable, tensors: NamedTensor[]): Float32Array {
   const flat = new Float32Array(table.length);
@@ -107,6 +107,12 @@ export function flattenParameters(table: ParameterTable, tensors: NamedTensor[])
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {
       throw new RangeError(
         `parameters: ${name} is (${tensor.shape.join(', ')}), expected (${shape.join(', ')}): the layers differ`,
+      );
+    }
+    const length = shape.reduce((product, size) => product * size, 1);
+    if (tensor.data.length !== length) {
+      throw new RangeError(
+        `parameters: ${name} has ${tensor.data.length} values, expected ${length} for (${shape.join(', ')}): pass all of them`,
       );
     }
     flat.set(tensor.data, offset);

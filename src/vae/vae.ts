@@ -341,7 +341,7 @@ export class Vae {
   }
 
   /**
-   * p(x|z): `z` (n, L), computed with as f32 -> pixels (n, D) f32 in [0, 1].
+   * p(x|z): `z` (n, L), computed with as f32 -> pixels (n, D) f32 in [0, 1]; NaN for a row of z that is not finite.
    * @throws TypeError for what is no array of numbers; RangeError unless the length is a positive multiple of L
    */
   async decode(z: Float32Array | Float64Array | readonly number[]): Promise<Float32Array> {

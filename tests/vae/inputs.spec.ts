@@ -50,8 +50,10 @@ test('decode takes plain arrays, and each call has its own copy of what it was g
     const expected = await vae.decode(z);
     expect(await vae.decode([0.5, -1, 2, 0.25])).toEqual(expected);
     expect(await vae.decode(Float64Array.from(z))).toEqual(expected);
-    // What is not finite is not hidden.
-    expect((await vae.decode([Number.NaN, 0])).every(Number.isNaN)).toBe(true);
+    // What is not finite is not hidden, and harms no other row.
+    const mixed = await vae.decode([Number.NaN, 0, ...z, 0, Number.POSITIVE_INFINITY, 1e39, 0]);
+    expect(mixed.slice(PIXELS, 3 * PIXELS)).toEqual(expected);
+    for (const row of [0, 3, 4]) expect(mixed.slice(row * PIXELS, (row + 1) * PIXELS).every(Number.isNaN)).toBe(true);
     const images = data.test.images.slice(0, 5 * PIXELS);
     const encoded = await vae.encode(images);
     const calls = [vae.evaluate(), vae.decode(z), vae.encode(images)];
@@ -138,6 +140,14 @@ test('views refuse numbers of rows that are not theirs', async ({ device }) => {
     expect(() => new LiveEncoder(model, data.test.images, count)).toThrow(`LiveEncoder: batch is ${count}`);
   }
   expect(device.allocatedBytes).toBe(before);
+  const encoder = new LiveEncoder(model, data.test.images, 60);
+  for (const first of [-1, 200, 1.5, Number.NaN]) {
+    expect(() => encoder.run(first)).toThrow(
+      `LiveEncoder.run: first is ${first}, expected a whole number from 0 to 199`,
+    );
+  }
+  encoder.run(199);
+  encoder.dispose();
   const decoder = new LiveDecoder(model, 3);
   const reconstructor = new LiveReconstructor(model, 3);
   for (const rows of [2, 4]) {
@@ -149,4 +159,22 @@ test('views refuse numbers of rows that are not theirs', async ({ device }) => {
   decoder.dispose();
   reconstructor.dispose();
   vae.dispose();
+});
+
+test('parameters whose values are more or fewer than their shape are refused, not written over the next ones', async ({
+  device,
+}) => {
+  const donor = await Vae.create(device, data, config);
+  const parameters = await donor.parameters();
+  const snapshot = await donor.snapshot();
+  donor.dispose();
+  for (const change of [-1, 1]) {
+    const wrong = parameters.map((tensor, i) =>
+      i === 2 ? { ...tensor, data: new Float32Array(tensor.data.length + change) } : tensor,
+    );
+    const { name, data: values } = parameters[2]!;
+    const message = `parameters: ${name} has ${values.length + change} values, expected ${values.length} for`;
+    await expect(Vae.create(device, data, config, { parameters: wrong })).rejects.toThrow(message);
+    await expect(Vae.create(device, data, {}, { snapshot: { ...snapshot, v: wrong } })).rejects.toThrow(message);
+  }
 });
