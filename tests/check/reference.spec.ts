@@ -2,6 +2,9 @@ import { expect, test } from 'playwright/test';
 import { compare, report } from '../../src/check/check.ts';
 import { allChecks, type Check } from '../../src/check/index.ts';
 import { philox, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
+import { finiteDifferences, vaeGradient } from '../../src/check/reference/vae.ts';
+import { CHECKED_MODELS, problemOfStep } from '../../src/check/vae.ts';
+import { initialParameters, parameterTable } from '../../src/vae/parameters.ts';
 import { normalNumbers, philox4x32, uniformNumbers } from '../../src/vae/random.ts';
 
 // The known answers of the authors' Random123 library (kat_vectors, philox 4x32 10).
@@ -96,3 +99,21 @@ test('a comparison fails on NaN, on infinity, on a value just outside, and on no
   expect(report('nothing', []).ok).toBe(false);
   expect(() => compare('short', [1], expected)).toThrow('short has 1 elements, expected 2');
 });
+
+for (const model of CHECKED_MODELS.filter(({ hidden }) => !hidden.includes(128))) {
+  const { rows, columns, hidden, latent } = model;
+  test(`the chain rule gives what moving each parameter does: ${[rows * columns, ...hidden, latent].join('-')}`, () => {
+    const table = parameterTable(model, rows * columns);
+    const parameters = new Map(initialParameters(table, 3).map(({ name, data }) => [name, data]));
+    const problem = problemOfStep(model, 1);
+    const gradient = vaeGradient(problem, parameters);
+    const differences = finiteDifferences(problem, parameters);
+    expect([...gradient.keys()].sort()).toEqual([...differences.keys()].sort());
+    const comparisons = [...differences].map(([name, values]) => {
+      const tolerance = values.map(() => 1e-8);
+      return compare(name, gradient.get(name)!, { values, tolerance });
+    });
+    const { ok, message } = report('gradient', comparisons);
+    expect(ok, message).toBe(true);
+  });
+}
