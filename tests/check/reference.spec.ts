@@ -1,7 +1,7 @@
 import { expect, test } from 'playwright/test';
 import { compare, report } from '../../src/check/check.ts';
 import { allChecks, type Check } from '../../src/check/index.ts';
-import { philox, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
+import { philox, STREAMS, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
 import { finiteDifferences, vaeGradient } from '../../src/check/reference/vae.ts';
 import { CHECKED_MODELS, problemOfStep } from '../../src/check/vae.ts';
 import { initialParameters, parameterTable } from '../../src/vae/parameters.ts';
@@ -71,6 +71,8 @@ test('the noise is standard normal', () => {
     expect(Math.abs(skewness)).toBeLessThan(4 * Math.sqrt(6 / count));
     expect(Math.abs(kurtosis)).toBeLessThan(4 * Math.sqrt(24 / count));
   }
+  const own = Array.from({ length: 9 }, (_, i) => Math.fround(standardNormal(i, 0, STREAMS.sample, 3).value));
+  expect(Array.from(normalNumbers(9, 3))).toEqual(own);
 });
 
 test('the initial weights are uniform', () => {
@@ -80,6 +82,20 @@ test('the initial weights are uniform', () => {
   expect(Math.abs(variance - 1 / 12)).toBeLessThan(0.002);
   expect(numbers.every((value) => value >= 0 && value < 1)).toBe(true);
   expect(uniformNumbers(8, 3, 1)).not.toEqual(uniformNumbers(8, 3, 2));
+  const word = (i: number) => philox([Math.floor(i / 4), 1, STREAMS.initialize, 0], [3, 0])[i % 4]!;
+  expect(Array.from(numbers.slice(0, 9))).toEqual(Array.from({ length: 9 }, (_, i) => (word(i) >>> 8) / 2 ** 24));
+  // Every layer from U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)), biases too, and no tensor's numbers are another one's.
+  const parameters = initialParameters(parameterTable({ hidden: [100, 64], latent: 32 }, 400), 3);
+  const bounds: Record<string, number> = { encoder: 1 / 20, mu: 1 / 8, logvar: 1 / 8, decoder: 1 / Math.sqrt(32) };
+  const firsts = parameters.filter(({ name }) => /^(mu|logvar|(en|de)coder\.0)\./.test(name));
+  expect(firsts).toHaveLength(8);
+  for (const { name, data } of firsts) {
+    const bound = bounds[name.split('.')[0]!]!;
+    const largest = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    expect(largest, name).toBeLessThanOrEqual(bound);
+    expect(largest, name).toBeGreaterThan(0.8 * bound);
+  }
+  expect(new Set(parameters.map(({ data }) => data[0])).size).toBe(parameters.length);
 });
 
 test('names of checks are unique', () => {
