@@ -1,4 +1,5 @@
 import type { DataSet, ImageSet } from '../../src/data/dataset.ts';
+import type { Losses } from '../../src/vae/losses.ts';
 import { type EpochResult, type Snapshot, Vae } from '../../src/vae/vae.ts';
 import { expect, test } from '../support/fixtures.ts';
 
@@ -64,6 +65,26 @@ test('single steps end as one training does: same history, same bits, evaluated 
   expect(reasons).toEqual(['stop', 'stop', 'stop', 'epoch', 'stop', 'stop', 'epoch']);
   expect({ ...single, reasons: whole.reasons }).toEqual(whole);
   expect((await run(5)).reasons).toEqual(['epoch', 'stop', 'epoch']);
+});
+
+test("an epoch's training loss is the mean over its own steps", async ({ device }) => {
+  const vae = await Vae.create(device, data, { hidden: [8], batch: 32, epochs: 3, beta: 3 });
+  try {
+    const losses: Losses[] = [];
+    while (!(await vae.train({ steps: 1, onProgress: ({ train }) => void losses.push(train) })).finished);
+    expect(losses).toHaveLength(10);
+    for (const { train, epoch } of vae.history) {
+      // Epochs end after 4, 7 and 10 steps.
+      const own = losses.slice(epoch === 1 ? 0 : 3 * epoch - 2, 3 * epoch + 1);
+      for (const key of ['loss', 'bce', 'kld'] as const) {
+        const mean = own.reduce((sum, loss) => sum + loss[key], 0) / own.length;
+        expect(train[key], `${key} of epoch ${epoch}`).toBeCloseTo(mean, 10);
+      }
+    }
+    expect(vae.history).toHaveLength(3);
+  } finally {
+    vae.dispose();
+  }
 });
 
 test('progress reports every step once, with finite numbers', async ({ device }) => {
