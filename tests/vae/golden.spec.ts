@@ -3,6 +3,7 @@ import type { Device } from '../../src/gpu/device.ts';
 import { GEMM_VARIANTS, type GemmVariant, supportedVariants } from '../../src/kernels/gemm.ts';
 import { Vae } from '../../src/vae/vae.ts';
 import { type Golden, type GoldenTensor, goldenNames, loadGolden } from '../golden/golden.ts';
+import { missingVariant, skipIfMissing } from '../support/adapter.ts';
 import { expect, test } from '../support/fixtures.ts';
 
 // PyTorch's float32 differs from its float64 by `float32Difference`; a GPU may round each exp, log and division a few ULP
@@ -60,6 +61,7 @@ async function withGolden<T>(
 for (const name of goldenNames) {
   for (const variants of GEMM_VARIANTS) {
     test(`the steps of PyTorch: ${name} [${variants}]`, async ({ device }) => {
+      skipIfMissing(missingVariant(device, variants));
       const golden = loadGolden(name);
       const { steps } = golden.config;
       await withGolden(device, golden, variants, async (vae) => {
