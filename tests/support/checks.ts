@@ -1,7 +1,7 @@
 import { openAdapter } from '#host';
 import { allChecks, type CheckReport } from '../../src/check/index.ts';
 import { type AdapterDescription, type Device, openDevice } from '../../src/gpu/device.ts';
-import { missingVariant } from './adapter.ts';
+import { type GemmVariant, supportedVariants } from '../../src/kernels/gemm.ts';
 
 /** One device and the accuracy checks that run on it; the same in Node and in a page. */
 export interface CheckRunner {
@@ -18,6 +18,11 @@ export interface CheckRunner {
    */
   run(name: string): Promise<CheckReport>;
   dispose(): void;
+}
+
+/** The variant, if the device cannot run it. */
+export function missingVariant(device: Device, variant: GemmVariant | undefined): string | undefined {
+  return variant && !supportedVariants(device).includes(variant) ? `the variant ${variant}` : undefined;
 }
 
 /** The same adapter as if it lacked features: what another one would be. */

@@ -3,7 +3,8 @@ import type { Device } from '../../src/gpu/device.ts';
 import { GEMM_VARIANTS, type GemmVariant, supportedVariants } from '../../src/kernels/gemm.ts';
 import { Vae } from '../../src/vae/vae.ts';
 import { type Golden, type GoldenTensor, goldenNames, loadGolden } from '../golden/golden.ts';
-import { missingVariant, skipIfMissing } from '../support/adapter.ts';
+import { skipIfMissing } from '../support/adapter.ts';
+import { missingVariant } from '../support/checks.ts';
 import { expect, test } from '../support/fixtures.ts';
 
 // PyTorch's float32 differs from its float64 by `float32Difference`; a GPU may round each exp, log and division a few ULP
