@@ -88,7 +88,7 @@ test('a parameter that overflows in Adam within a chunk: that step is the last o
   const data = withBlackPixels();
   const { snapshot, index, step } = await runaway(device, data);
   const endings: Buffer[] = [];
-  for (const chunkMs of [10_000, 1e-6]) {
+  for (const chunkMs of [Number.POSITIVE_INFINITY, 1e-6]) {
     const vae = await Vae.create(device, data, {}, { snapshot, chunkMs });
     try {
       const seen: number[] = [];

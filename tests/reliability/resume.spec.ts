@@ -10,8 +10,10 @@ import {
   metricsOf,
   often,
   preload,
+  SLOW_CLOCK,
   STEPS,
   settings,
+  signalling,
   test,
   wholeRun,
   withEpochs,
@@ -64,13 +66,8 @@ test('killed with SIGKILL at random moments and resumed: the same bits', async (
 });
 
 test('stopped by SIGTERM within an epoch, resumed for longer: as if it had been asked for at once', async ({ cwd }) => {
-  const child = start(['train', ...settings, '--out', 'run'], cwd);
-  let sent = false;
-  const { code, stdout } = await outcome(child, (soFar) => {
-    if (sent || !soFar.includes('train −ELBO')) return;
-    sent = true;
-    child.kill('SIGTERM');
-  });
+  const atOnce = preload(signalling('SIGTERM', ['train −ELBO'], 'self'));
+  const { code, stdout } = await webgpuVae(['train', ...settings, '--out', 'run'], cwd, atOnce);
   expect(code).toBe(143);
   expect(stdout).toContain('--resume run goes on');
   const { step } = await lastCheckpoint(join(cwd, 'run'));
@@ -202,7 +199,8 @@ test('a damaged last checkpoint: the one before it, with a warning; two damaged 
 });
 
 test('a second trainer for the same folder is refused, whatever the first one does', async ({ cwd }) => {
-  const first = start(['train', ...withEpochs(400), '--out', 'run'], cwd);
+  // Long enough never to finish by itself.
+  const first = start(['train', ...withEpochs(100_000), '--out', 'run'], cwd);
   let second: ReturnType<typeof webgpuVae> | undefined;
   const { code } = await outcome(first, (soFar) => {
     if (second || !soFar.includes('train −ELBO')) return;
@@ -261,7 +259,7 @@ test('a disk that is full is an error, and the last checkpoint stays', async ({ 
 
 /** A module that destroys the device after every `every` submissions, at most `losses` times. */
 function losing(every: number, losses: number): string[] {
-  return preload(`
+  return preload(`${SLOW_CLOCK}
     let submissions = 0;
     let left = ${losses};
     Object.defineProperty(globalThis, 'GPUDevice', {
@@ -286,7 +284,7 @@ test('the command loses its device: it goes on; four times within a minute: a ch
   await expectSameRun(join(cwd, 'twice'), whole);
 
   // Often enough that no epoch is ever done: what is kept are the snapshots in between.
-  const args = ['train', ...settings, ...often, '--out', 'run'];
+  const args = ['train', ...settings, '--checkpoint-every', '0.00001', '--out', 'run'];
   const failed = await webgpuVae(args, cwd, losing(8, 100));
   expect(failed.stderr).toMatch(/^error: recover: the GPU device was lost 4 times within a minute, .*\n$/);
   expect(failed.code).toBe(1);
