@@ -55,6 +55,16 @@ test('every problem gets an answer, measured with time and the default without',
   expect(new Set(Object.values(hurried.variants))).toEqual(new Set([supportedVariants(device)[0]]));
 });
 
+test('what the time does not suffice for keeps the default: the smaller problems', async ({ device }) => {
+  // A clock that is looked at before each measurement, and then has moved on by one.
+  let time = 0;
+  const { problems: tuned } = await tuneGemm(device, problems, { budgetMs: 3, now: () => time++ });
+  const [largest, ...others] = tuned;
+  expect(largest?.candidates).toHaveLength(Math.min(2, supportedVariants(device).length));
+  expect(others.flatMap(({ candidates }) => candidates)).toEqual([]);
+  for (const { problem, chosen } of others) expect(chosen).toBe(defaultVariant(device, problem));
+});
+
 test('what is too slow for one problem is tried where it is the default', async ({ device }) => {
   const large = { operation: 'forward', B: 128, C: 512, OC: 256 } as const;
   const small = { operation: 'forward', B: 128, C: 2, OC: 256 } as const;
