@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { listAdapters } from '../../src/host/node.ts';
+import { writeCheckpoint } from '../../src/vae/checkpoint.ts';
 import { readSafetensors } from '../../src/vae/safetensors.ts';
 import { adapterOptions, webgpuVae } from '../cli/command.ts';
 import { recordFault } from './faults.ts';
@@ -139,19 +140,24 @@ test('a checkpoint holds all that a run depends on, under the names of the model
 
 test('resumed on another adapter: a warning that names both, and the run goes on', async ({ cwd }) => {
   const adapters = await listAdapters();
-  const first = adapters[0];
-  const second = adapters.find(({ name }) => name !== first?.name);
-  // A computer with one adapter: resume.spec.ts has a checkpoint that says that it is from elsewhere.
-  if (!first || !second) return;
+  const first = adapters[0]!;
+  // A computer with one adapter has a checkpoint that says that it is from another one.
+  const second = adapters.find(({ name }) => name !== first.name) ?? { name: 'some card', backend: 'Metal' };
+  const isForged = !('limits' in second);
   const on = ({ name }: { name: string }) => ['--adapter', name];
   const own = settings.slice(0, settings.length - adapterOptions.length);
-  for (const [from, to] of [
+  const ways = [
     [first, second],
     [second, first],
-  ] as const) {
+  ] as const;
+  for (const [from, to] of isForged ? ways.slice(1) : ways) {
     const run = `from ${from.name}`;
-    const begun = await webgpuVae(['train', ...own, ...on(from), '--out', run, '--epochs', '4'], cwd);
+    const begun = await webgpuVae(['train', ...own, ...on(isForged ? to : from), '--out', run, '--epochs', '4'], cwd);
     expect(begun).toMatchObject({ code: 0, stderr: '' });
+    if (isForged) {
+      const forged = { ...(await lastCheckpoint(join(cwd, run))), adapter: { name: from.name, backend: from.backend } };
+      await writeFile(join(cwd, run, 'checkpoint.safetensors'), writeCheckpoint(forged));
+    }
     const resumed = await webgpuVae(['train', '--resume', run, '--epochs', '5', ...on(to)], cwd);
     expect({ code: resumed.code, stderr: resumed.stderr }).toEqual({ code: 0, stderr: '' });
     expect(resumed.stdout).toContain(
@@ -162,7 +168,7 @@ test('resumed on another adapter: a warning that names both, and the run goes on
   }
   recordFault(test.info(), {
     fault: `resumed on another adapter (${first.name}, ${second.name})`,
-    injected: 2,
+    injected: isForged ? 1 : 2,
     outcome: 'a warning that names both; training went on',
     lost: 'nothing but the last bits, which differ between adapters',
   });
