@@ -1,6 +1,8 @@
 import { defineConfig } from 'playwright/test';
 
 const MINUTE_MS = 60_000;
+/** Where a run leaves its report and files; emptied at its beginning. */
+const RESULTS = process.env.WEBGPU_VAE_RESULTS ?? 'test-results';
 
 /**
  * Two projects share the specs of `tests/kernels`: `node` computes through Dawn in the worker process, `chromium` in a
@@ -8,6 +10,7 @@ const MINUTE_MS = 60_000;
  */
 export default defineConfig({
   testDir: 'tests',
+  outputDir: RESULTS,
   // The longest file comes first, so that the workers finish together.
   projects: [
     { name: 'chromium', testMatch: ['**/*.browser.spec.ts', '**/kernels/**/*.spec.ts'] },
@@ -25,7 +28,7 @@ export default defineConfig({
   forbidOnly: process.env.CI !== undefined,
   reporter: [
     [process.stdout.isTTY ? 'line' : 'list'],
-    ['json', { outputFile: 'test-results/results.json' }],
+    ['json', { outputFile: `${RESULTS}/results.json` }],
     ['./tests/support/reporter.ts'],
   ],
 });
