@@ -78,7 +78,7 @@ writeFileSync(
   `# Reliability
 
 Every fault below was injected by \`npm run reliability\`, which wrote this page. \`npm test\` injects each of them too,
-less often. "The same bits" means that \`model.safetensors\`, or the parameters, are equal byte for byte to those of the
+less often, but for PyTorch. "The same bits" means that \`model.safetensors\`, or the parameters, are equal byte for byte to those of the
 same training without the fault, on the same adapter and driver.
 
 - Date: ${new Date().toISOString().slice(0, 10)}
