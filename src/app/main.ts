@@ -1,3 +1,4 @@
+import './locale.ts';
 import './no-eval.ts';
 import { loadMnist } from '../host/mnist.browser.ts';
 import { DataError, DeviceLimitError, GpuError, NonFiniteError, writeCheckpoint } from '../index.ts';
@@ -31,7 +32,9 @@ const header = element(
   ),
   status.root,
 );
-document.querySelector('#app')!.append(header, alerts.root, main);
+document.querySelector('#app')!.replaceChildren(header, alerts.root, main);
+// From here on troubles are told in the page.
+document.querySelector('#boot')?.remove();
 
 /** Keeps the session in the browser; a full disk is told once and training goes on. */
 function keepSession(session: Session): void {
