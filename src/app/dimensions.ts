@@ -1,5 +1,5 @@
 import { element } from './dom.ts';
-import { formatNumber } from './plane-overlay.ts';
+import { formatNumber, fraction } from './numbers.ts';
 
 interface Row {
   root: HTMLElement;
@@ -60,9 +60,10 @@ export class Dimensions {
 
   /** @param kl nats per image, by dimension */
   showKl(kl: readonly number[]): void {
-    const largest = Math.max(...kl, 1e-6);
+    // A dimension whose KL is infinite or no number at all does not hide the others.
+    const largest = Math.max(...kl.filter(Number.isFinite), 1e-6);
     for (const [d, { bar, kl: text }] of this.#rows.entries()) {
-      bar.value = kl[d]! / largest;
+      bar.value = fraction(kl[d]!, largest);
       text.textContent = `${formatNumber(kl[d]!, 2)} nats`;
     }
   }

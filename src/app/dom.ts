@@ -17,8 +17,15 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 
 export function button(text: string, onClick: () => void, attributes: Attributes = {}): HTMLButtonElement {
   const node = element('button', { type: 'button', ...attributes }, text);
-  node.addEventListener('click', onClick);
+  node.addEventListener('click', () => {
+    if (node.getAttribute('aria-disabled') !== 'true') onClick();
+  });
   return node;
+}
+
+/** Makes a button one that does nothing for now. It keeps the focus, which `disabled` would take from it. */
+export function setEnabled(node: HTMLButtonElement, enabled: boolean): void {
+  node.setAttribute('aria-disabled', String(!enabled));
 }
 
 let nextId = 0;

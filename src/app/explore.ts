@@ -3,10 +3,11 @@ import type { Model } from '../vae/inference.ts';
 import { LiveDecoder } from '../vae/live.ts';
 import { button, element, region, savePng } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
-import { formatNumber } from './plane-overlay.ts';
+import { formatNumber } from './numbers.ts';
 import type { Session } from './session.ts';
+import { StepTag } from './step-tag.ts';
 import { theme } from './theme.ts';
-import type { View } from './views.ts';
+import type { Picture, View } from './views.ts';
 
 const STRIP = 10;
 
@@ -17,9 +18,12 @@ export class DecodedPoint implements View {
   #strip = new ImageCanvas('Images decoded along the line from A to B', STRIP, 1);
   #text = element('span', { class: 'number' });
   #stripText = element('p', { class: 'hint' });
+  #tag = new StepTag();
   #model: Model | undefined;
+  #session: Session | undefined;
   #decoder: LiveDecoder | undefined;
   #between: LiveDecoder | undefined;
+  #z = new Float32Array(0);
   #wanted: Float32Array | undefined;
   #running = false;
 
@@ -32,7 +36,7 @@ export class DecodedPoint implements View {
     const saveStrip = button('PNG', save, { 'aria-label': 'Save the interpolation as PNG' });
     this.root = region(
       'Decoded point',
-      element('div', { class: 'tools' }, saveStrip),
+      element('div', { class: 'tools' }, this.#tag.root, saveStrip),
       element(
         'div',
         { class: 'decoded' },
@@ -44,14 +48,18 @@ export class DecodedPoint implements View {
     );
   }
 
-  bind(model: Model, painter: Painter, session: Session): void {
+  bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
     this.#model = model;
+    this.#session = session;
     this.#decoder = new LiveDecoder(model, 1);
     this.#between = new LiveDecoder(model, STRIP);
     this.#point.bind(painter, [this.#decoder.pixels], test);
     this.#strip.bind(painter, [this.#between.pixels], test);
-    this.#write(new Float32Array(model.latent));
+    // The plane's ring stays where it is if it can.
+    if (this.#z.length !== model.latent) this.#z = new Float32Array(model.latent);
+    this.#decoder.run(this.#z);
+    this.#write(this.#z);
     // Until ends are chosen, along the first dimension.
     const [from, to] = [-2, 2].map((first) => Float32Array.from({ length: model.latent }, (_, d) => (d ? 0 : first)));
     this.#line(from!, to!);
@@ -68,21 +76,19 @@ export class DecodedPoint implements View {
     this.#model = undefined;
   }
 
-  pieces(): (() => void)[] {
-    return [
-      () => {
-        this.#decoder?.run();
-        this.#between?.run();
-        this.#point.draw();
-        this.#strip.draw();
-      },
-    ];
+  show(picture: Picture): void {
+    this.#decoder?.run();
+    this.#between?.run();
+    this.#point.draw();
+    this.#strip.draw();
+    this.#tag.show(picture);
   }
 
   /** Decodes a point as soon as the one before is on the screen; of many at once, the last. */
-  show(z: Float32Array): void {
+  moveTo(z: Float32Array): void {
     this.#write(z);
-    this.#wanted = z.slice();
+    this.#z = z.slice();
+    this.#wanted = this.#z;
     void this.#decode();
   }
 
@@ -97,6 +103,8 @@ export class DecodedPoint implements View {
         this.#point.draw();
         await this.#model.device.handle.queue.onSubmittedWorkDone();
       }
+    } catch (error) {
+      this.#session?.lookFailed(error);
     } finally {
       this.#running = false;
     }

@@ -71,6 +71,12 @@ export class ImageCanvas {
     this.#context = undefined;
   }
 
+  /** Shows nothing. */
+  clear(): void {
+    if (!this.#painter || !this.#context || this.#painter.device.lost) return;
+    this.#painter.draw(this.#context, []);
+  }
+
   /** Draws the tensors as they are then; does not wait. */
   draw(): void {
     if (!this.#painter || !this.#context || this.#painter.device.lost) return;

@@ -6,8 +6,9 @@ import { normalNumbers } from '../vae/random.ts';
 import { button, element, region, savePng } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
 import type { Session } from './session.ts';
+import { StepTag } from './step-tag.ts';
 import { theme } from './theme.ts';
-import type { View } from './views.ts';
+import type { Picture, View } from './views.ts';
 
 const RECONSTRUCTED = 10;
 const SAMPLES = { columns: 10, rows: 3 };
@@ -16,6 +17,7 @@ const SAMPLES = { columns: 10, rows: 3 };
 abstract class ImageView implements View {
   readonly root: HTMLElement;
   protected readonly images: ImageCanvas;
+  #tag = new StepTag();
 
   constructor(name: string, caption: string, label: string, columns: number, rows: number) {
     this.images = new ImageCanvas(label, columns, rows);
@@ -28,23 +30,20 @@ abstract class ImageView implements View {
     const png = button('PNG', save, { 'aria-label': `Save the ${name.toLowerCase()} as PNG` });
     this.root = region(
       name,
-      element('div', { class: 'tools' }, png),
+      element('div', { class: 'tools' }, this.#tag.root, png),
       this.images.canvas,
       element('p', { class: 'hint' }, caption),
     );
   }
 
-  abstract bind(model: Model, painter: Painter, session: Session): void;
+  abstract bind(shown: Model, next: Model, painter: Painter, session: Session): void;
   abstract unbind(): void;
   protected abstract run(): void;
 
-  pieces(): (() => void)[] {
-    return [
-      () => {
-        this.run();
-        this.images.draw();
-      },
-    ];
+  show(picture: Picture): void {
+    this.run();
+    this.images.draw();
+    this.#tag.show(picture);
   }
 }
 
@@ -62,7 +61,7 @@ export class Reconstructions extends ImageView {
     );
   }
 
-  override bind(model: Model, painter: Painter, session: Session): void {
+  override bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
     this.#live = new LiveReconstructor(model, RECONSTRUCTED);
     this.#live.run(onePerClass(test));
@@ -94,7 +93,7 @@ export class Samples extends ImageView {
     );
   }
 
-  override bind(model: Model, painter: Painter, session: Session): void {
+  override bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const count = SAMPLES.columns * SAMPLES.rows;
     this.#live = new LiveDecoder(model, count);
     this.#live.run(normalNumbers(count * model.latent, session.vae.config.seed));

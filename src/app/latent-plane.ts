@@ -1,26 +1,18 @@
 import type { Drawing, Painter, Sheet } from '../gpu/painter.ts';
-import { BufferPool, download, upload } from '../gpu/tensor.ts';
+import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
 import type { Model } from '../vae/inference.ts';
-import { LiveDecoder, LiveEncoder } from '../vae/live.ts';
+import { LiveDecoder } from '../vae/live.ts';
 import { Dimensions } from './dimensions.ts';
 import { button, element, region, savePng } from './dom.ts';
+import type { Posterior } from './draw-digit.ts';
 import { Legend } from './legend.ts';
 import { classMedians, type Encoded, fittingFrame, gridLatents, klPerDimension } from './plane-data.ts';
 import { listenToPlane, zoomed } from './plane-input.ts';
 import { drawOverlay, type Ellipse, type Frame, type Point, toPixels } from './plane-overlay.ts';
-import { Scrubber } from './scrubber.ts';
 import type { Session } from './session.ts';
 import { CLASS_COLORS, onThemeChange, theme } from './theme.ts';
-import type { View } from './views.ts';
+import type { Picture, View } from './views.ts';
 
-/** Test images on the plane; more would be a cloud. */
-const MOST_POINTS = 10_000;
-/** Points that a software adapter keeps up to date while training; all of them after epochs. */
-const SLOW_POINTS = 1_000;
-/** How far into the next epoch, in epochs, a look still shows the one before. */
-const LATEST = 0.1;
-/** Images encoded at once: few where that takes long, so that the queue stays short. */
-const PIECE = { software: 500, hardware: 2500 };
 /** Cells of the decoded plane, per side. */
 const CELLS = 18;
 const HOME: Frame = { x: 0, y: 0, half: 4 };
@@ -30,14 +22,13 @@ interface Bound {
   model: Model;
   painter: Painter;
   context: GPUCanvasContext;
-  encoder: LiveEncoder;
   decoder: LiveDecoder;
   pool: BufferPool;
+  /** (n, 2 L) f32: what the points are drawn from. */
+  heads: Tensor;
   points: Drawing;
   sheet: Sheet;
   labels: Uint8Array;
-  /** Whether the adapter computes on the CPU. */
-  slow: boolean;
 }
 
 /** The latent plane: every test image's μ by class, the decoded plane behind, a cursor that explores. */
@@ -58,7 +49,6 @@ export class LatentPlane implements View {
   #caption = element('p', { class: 'hint caption' });
   #legend = new Legend(() => this.draw());
   #dimensions = new Dimensions((redecode) => this.#dimensionsChanged(redecode));
-  #scrubber = new Scrubber((frame) => this.#showFrame(frame));
   #session: Session | undefined;
   #bound: Bound | undefined;
   #frame = HOME;
@@ -66,19 +56,15 @@ export class LatentPlane implements View {
   #sheetFrame = HOME;
   #encoded: Encoded | undefined;
   #medians: { of: Encoded; axes: readonly [number, number]; values: ReturnType<typeof classMedians> } | undefined;
-  #shown = 0;
-  /** The piece that the last live look took. */
-  #turn = 0;
-  /** Whether the last look brought the last of the points up to date. */
-  #roundDone = false;
   /** z of the ends of an interpolation: none, one or both. */
   #ends: Float32Array[] = [];
   /** q(z|x) of a drawn digit. */
-  #drawn: { mu: Float32Array; logvar: Float32Array } | undefined;
+  #drawn: Posterior | undefined;
   #withManifold = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor() {
+  /** @param replay where the epoch that all views show is chosen */
+  constructor(replay: HTMLElement) {
     const manifold = element('input', { type: 'checkbox', checked: true });
     manifold.addEventListener('change', () => {
       this.#withManifold = manifold.checked;
@@ -100,15 +86,7 @@ export class LatentPlane implements View {
       button('PNG', save, { 'aria-label': 'Save the latent space as PNG' }),
     );
     const stack = element('div', { class: 'plane' }, this.#canvas, this.#over);
-    this.root = region(
-      'Latent space',
-      tools,
-      stack,
-      this.#legend.root,
-      this.#scrubber.root,
-      this.#caption,
-      this.#dimensions.root,
-    );
+    this.root = region('Latent space', tools, stack, this.#legend.root, replay, this.#caption, this.#dimensions.root);
     listenToPlane(this.#over, {
       frame: () => this.#frame,
       setFrame: (frame) => this.#setFrame(frame),
@@ -121,20 +99,15 @@ export class LatentPlane implements View {
     onThemeChange(() => this.draw());
   }
 
-  bind(model: Model, painter: Painter, session: Session): void {
+  bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
     this.#session = session;
-    const count = Math.min(test.count, MOST_POINTS);
-    const slow = model.device.info.software;
-    const pool = new BufferPool(model.device);
-    const labels = test.labels.subarray(0, count);
-    const encoder = new LiveEncoder(
-      model,
-      test.images.subarray(0, count * model.imageSize),
-      PIECE[slow ? 'software' : 'hardware'],
-    );
+    const { device, latent } = model;
+    const pool = new BufferPool(device);
+    const labels = test.labels;
+    const heads = pool.tensor('points', [labels.length, 2 * latent]);
+    const classes = pool.tensor('labels', [labels.length], { dtype: 'u32', data: Uint32Array.from(labels) });
     const decoder = new LiveDecoder(model, CELLS * CELLS);
-    const tensor = pool.tensor('labels', [count], { dtype: 'u32', data: Uint32Array.from(labels) });
     const shape = {
       columns: CELLS,
       rows: CELLS,
@@ -142,95 +115,43 @@ export class LatentPlane implements View {
       imageRows: test.rows,
       count: CELLS * CELLS,
     };
-    this.#bound = {
-      model,
-      painter,
-      encoder,
-      decoder,
-      pool,
-      labels,
-      context: painter.attach(this.#canvas),
-      points: painter.points(encoder.heads, tensor),
-      sheet: painter.sheet(decoder.pixels, shape),
-      slow,
-    };
+    const context = painter.attach(this.#canvas);
+    const points = painter.points(heads, classes);
+    const sheet = painter.sheet(decoder.pixels, shape);
+    this.#bound = { model, painter, decoder, pool, heads, labels, context, points, sheet };
     this.#encoded = undefined;
-    this.#shown = 0;
     this.#ends = [];
     this.#drawn = undefined;
-    this.#dimensions.reset(model.latent);
+    this.#dimensions.reset(latent);
     this.#legend.reset(labels);
-    this.#scrubber.keep(session.vae.step);
     this.#resize();
   }
 
   unbind(): void {
     clearTimeout(this.#timer);
-    this.#bound?.encoder.dispose();
     this.#bound?.decoder.dispose();
     this.#bound?.pool.dispose();
     this.#bound = undefined;
   }
 
-  /** A full look decodes the plane and encodes every image. A live one takes the next of these pieces, in turn. */
-  pieces(full: boolean): (() => void)[] {
+  show({ heads }: Picture): void {
     const bound = this.#bound;
-    if (!bound || this.#scrubber.showsPast) return [];
-    const { encoder } = bound;
-    const count = this.#pointsOf(full);
-    const starts = Array.from({ length: Math.ceil(count / encoder.batch) }, (_, i) => i * encoder.batch);
-    const manifold = (): void => {
-      this.#decodePlane();
-      this.draw();
-    };
-    const encode = starts.map((first) => () => {
-      encoder.run(first);
-      const end = Math.min(count, first + encoder.batch);
-      const last = end === count;
-      // A live round ends with the points that it has brought up to date; until then the old ones stay.
-      if (full) this.#shown = Math.max(this.#shown, end);
-      else if (last) this.#shown = count;
-      // Drawing thousands of points costs a software adapter as much as encoding some.
-      if (last || !this.#session?.training) this.draw();
-    });
-    const round = [manifold, ...encode];
-    if (!full) this.#turn = (this.#turn + 1) % round.length;
-    this.#roundDone = full || this.#turn === round.length - 1;
-    if (full) return round;
-    return [round[this.#turn]!];
-  }
-
-  #pointsOf(full: boolean): number {
-    const { slow, encoder } = this.#bound!;
-    return slow && !full ? Math.min(SLOW_POINTS, encoder.count) : encoder.count;
-  }
-
-  async seen(full: boolean): Promise<void> {
-    const { vae, data } = this.#session!;
-    const bound = this.#bound;
-    if (!bound || !this.#roundDone || this.#scrubber.showsPast) return;
-    const all = await download(bound.model.device, bound.encoder.heads);
-    const done = vae.history.at(-1);
-    const late = done ? ((vae.step - done.step) * vae.config.batch) / data.train.count : Number.POSITIVE_INFINITY;
-    const atEpoch = vae.step === 0 ? 0 : late <= LATEST ? done!.epoch : undefined;
-    if (full && atEpoch !== undefined && !this.#scrubber.has(atEpoch)) {
-      const pixels = await download(bound.model.device, bound.decoder.pixels);
-      const levels = Uint8Array.from(pixels, (value) => Math.round(255 * value));
-      this.#scrubber.add({ epoch: atEpoch, step: vae.step, heads: all, levels, sheetFrame: this.#sheetFrame });
+    if (!bound) return;
+    const { device, latent } = bound.model;
+    upload(device, bound.heads, heads);
+    this.#encoded = heads.length > 0 ? { heads, latent } : undefined;
+    if (this.#encoded) {
+      const points = heads.length / (2 * latent);
+      this.#dimensions.showKl(klPerDimension(this.#encoded));
+      this.#caption.textContent = caption(points, bound.labels.length, this.#session!.data.name);
     }
-    if (bound !== this.#bound) return;
-    const { latent } = bound.model;
-    this.#encoded = { heads: all.subarray(0, 2 * latent * this.#pointsOf(full)), latent };
-    this.#dimensions.showKl(klPerDimension(this.#encoded));
-    const [seen, count] = [this.#pointsOf(full), bound.labels.length].map((each) => each.toLocaleString('en-US'));
-    const points = seen === count ? seen : `${seen} of ${count}`;
-    this.#caption.textContent = `${points} test images at their mean μ, ${data.name === 'MNIST' ? 'digits' : 'classes'} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − zoom.`;
-    this.#drawOver();
+    this.#decodePlane();
+    this.draw();
   }
 
   /** Shows where a drawn digit's q(z|x) lies. */
-  showEllipse(mu: Float32Array, logvar: Float32Array): void {
-    this.#drawn = { mu, logvar };
+  showEllipse(posterior: Posterior | undefined): void {
+    this.#drawn = posterior;
     this.#drawOver();
   }
 
@@ -263,7 +184,7 @@ export class LatentPlane implements View {
     });
     painter.draw(context, [
       ...(this.#withManifold ? [{ drawing: sheet }] : []),
-      ...(this.#shown > 0 ? [{ drawing: points, count: this.#shown }] : []),
+      ...(this.#encoded ? [{ drawing: points, count: this.#encoded.heads.length / (2 * model.latent) }] : []),
     ]);
     this.#drawOver();
   }
@@ -321,7 +242,7 @@ export class LatentPlane implements View {
     return { x: z[x] ?? 0, y: z.length === 1 ? 0 : (z[y] ?? 0) };
   }
 
-  #ellipseOf({ mu, logvar }: { mu: Float32Array; logvar: Float32Array }): Ellipse {
+  #ellipseOf({ mu, logvar }: Posterior): Ellipse {
     const [x, y] = this.#dimensions.axes;
     const sigma = (axis: number) => Math.exp(0.5 * logvar[axis]!);
     // One dimension has no second one: the ellipse gets a height that is seen.
@@ -365,7 +286,7 @@ export class LatentPlane implements View {
   #redecodeSoon(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (!this.#bound || this.#bound.model.device.lost || this.#scrubber.showsPast) return;
+      if (!this.#bound || this.#bound.model.device.lost) return;
       this.#decodePlane();
       this.draw();
     }, REDECODE_MS);
@@ -378,29 +299,12 @@ export class LatentPlane implements View {
     decoder.run(z);
     this.#sheetFrame = this.#frame;
   }
+}
 
-  /** A past epoch's points and decoded plane, or the present again. */
-  #showFrame(frame: { heads: Float32Array; levels: Uint8Array; sheetFrame: Frame } | undefined): void {
-    const bound = this.#bound;
-    if (!bound || bound.model.device.lost) return;
-    if (frame) {
-      upload(bound.model.device, bound.encoder.heads, frame.heads);
-      upload(
-        bound.model.device,
-        bound.decoder.pixels,
-        Float32Array.from(frame.levels, (level) => level / 255),
-      );
-      this.#sheetFrame = frame.sheetFrame;
-      this.#encoded = { heads: frame.heads, latent: bound.model.latent };
-      this.#shown = bound.encoder.count;
-      this.draw();
-    } else {
-      this.onPresent();
-    }
-  }
-
-  /** The visitor went from a past epoch back to the present, which is to be looked at anew. */
-  onPresent: () => void = () => {};
+function caption(seen: number, count: number, data: string): string {
+  const [points, all] = [seen, count].map((each) => each.toLocaleString('en-US'));
+  const what = data === 'MNIST' ? 'digits' : 'classes';
+  return `${points === all ? points : `${points} of ${all}`} test images at their mean μ, ${what} at their medians. Move or press arrow keys to decode a point, click two to interpolate; Shift+drag pans, + and − or Ctrl+wheel zoom.`;
 }
 
 function subscript(index: number): string {

@@ -1,3 +1,4 @@
+import { formatNumber } from './numbers.ts';
 import type { Theme } from './theme.ts';
 
 export interface Point {
@@ -46,12 +47,6 @@ export function fromPixels({ x, y, half }: Frame, side: number, pixel: Point): P
 function niceStep(span: number, most: number): number {
   const power = 10 ** Math.floor(Math.log10(span / most));
   return ([1, 2, 5].find((factor) => span / (factor * power) <= most) ?? 10) * power;
-}
-
-/** Minus signs as wide as digits, no more decimals than needed. */
-export function formatNumber(value: number, decimals: number): string {
-  const text = value.toFixed(decimals);
-  return (Number(text) === 0 ? (0).toFixed(decimals) : text).replace('-', '−');
 }
 
 /** Draws everything that lies over the points: ticks, class labels, the pointer's place, interpolation, ellipse. */
@@ -133,7 +128,9 @@ function label(
 
 function drawMedians(context: CanvasRenderingContext2D, overlay: Overlay): void {
   const { frame, side, theme, ratio } = overlay;
-  const spots = overlay.medians.map((median) => ({ ...toPixels(frame, side, median), label: median.label }));
+  const spots = overlay.medians
+    .map((median) => ({ ...toPixels(frame, side, median), label: median.label }))
+    .filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   // While all classes lie on one spot, ten labels there say nothing.
   const spread = Math.max(
     ...spots.map(({ x }) => Math.abs(x - spots[0]!.x)),

@@ -396,6 +396,11 @@ export class Vae {
     return this.#view();
   }
 
+  /** (4) u32 on the device, see `StepState`: copied together with `model.param`, it says of which step the copy is. */
+  get stepState(): Tensor {
+    return this.#on.plan.state;
+  }
+
   #view(): Model {
     const { table, imageSize } = this;
     return { device: this.#device, table, param: this.#on.tensors.param, imageSize, latent: this.config.latent };
