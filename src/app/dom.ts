@@ -47,19 +47,6 @@ export function saveFile(name: string, content: BlobPart, type: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Lays canvases over each other, as they are now, and saves the result as a PNG on an opaque background. */
-export function savePng(name: string, canvases: readonly HTMLCanvasElement[], background: string): void {
-  const first = canvases[0]!;
-  const sheet = element('canvas', { width: first.width, height: first.height });
-  const context = sheet.getContext('2d')!;
-  context.fillStyle = background;
-  context.fillRect(0, 0, sheet.width, sheet.height);
-  for (const canvas of canvases) context.drawImage(canvas, 0, 0, sheet.width, sheet.height);
-  sheet.toBlob((blob) => {
-    if (blob) saveFile(name, blob, 'image/png');
-  }, 'image/png');
-}
-
 /**
  * Makes of `call` one that runs at the next multiple of `ms`, and for a hidden tab not before it is seen again. Calls with
  * the same `ms` run together: each change of the page is a frame, and a CPU that computes the model has to draw it.

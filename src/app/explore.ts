@@ -1,12 +1,13 @@
 import type { Painter } from '../gpu/painter.ts';
 import type { Model } from '../vae/inference.ts';
 import { LiveDecoder } from '../vae/live.ts';
-import { button, element, region, savePng } from './dom.ts';
+import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
 import { formatNumber } from './numbers.ts';
+import { savePicture } from './picture-file.ts';
+import { describeRun } from './run.ts';
 import type { Session } from './session.ts';
 import { StepTag } from './step-tag.ts';
-import { theme } from './theme.ts';
 import type { Picture, View } from './views.ts';
 
 const STRIP = 10;
@@ -19,6 +20,7 @@ export class DecodedPoint implements View {
   #text = element('span', { class: 'number' });
   #stripText = element('p', { class: 'hint' });
   #tag = new StepTag();
+  #ends = '';
   #model: Model | undefined;
   #session: Session | undefined;
   #decoder: LiveDecoder | undefined;
@@ -29,10 +31,15 @@ export class DecodedPoint implements View {
 
   constructor() {
     this.#point.canvas.classList.add('single');
-    const save = (): void => {
-      this.#strip.draw();
-      savePng('interpolation.png', [this.#strip.canvas], theme().background);
-    };
+    const save = (): void =>
+      void savePicture({
+        name: 'interpolation.png',
+        title: 'Interpolation',
+        lines: [`${this.#tag.text}. ${this.#ends}`, describeRun(this.#session!)],
+        legend: [],
+        height: (width) => width * this.#strip.ratio,
+        render: (width, height) => this.#strip.render(width, height),
+      });
     const saveStrip = button('PNG', save, { 'aria-label': 'Save the interpolation as PNG' });
     this.root = region(
       'Decoded point',
@@ -63,6 +70,7 @@ export class DecodedPoint implements View {
     // Until ends are chosen, along the first dimension.
     const [from, to] = [-2, 2].map((first) => Float32Array.from({ length: model.latent }, (_, d) => (d ? 0 : first)));
     this.#line(from!, to!);
+    this.#ends = `Images decoded along the line from ${format(from!)} to ${format(to!)}, in equal steps.`;
     this.#stripText.textContent = `From ${format(from!)} to ${format(to!)}. Click two points of the plane, or press Enter on two, to choose the ends.`;
   }
 
@@ -114,6 +122,7 @@ export class DecodedPoint implements View {
   interpolate(from: Float32Array, to: Float32Array): void {
     this.#line(from, to);
     this.#strip.draw();
+    this.#ends = `Images decoded along the line from A ${format(from)} to B ${format(to)}, in equal steps.`;
     this.#stripText.textContent = `From A ${format(from)} to B ${format(to)} in equal steps.`;
   }
 

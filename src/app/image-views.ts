@@ -3,11 +3,12 @@ import type { Painter } from '../gpu/painter.ts';
 import type { Model } from '../vae/inference.ts';
 import { LiveDecoder, LiveReconstructor } from '../vae/live.ts';
 import { normalNumbers } from '../vae/random.ts';
-import { button, element, region, savePng } from './dom.ts';
+import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
+import { savePicture } from './picture-file.ts';
+import { describeRun } from './run.ts';
 import type { Session } from './session.ts';
 import { StepTag } from './step-tag.ts';
-import { theme } from './theme.ts';
 import type { Picture, View } from './views.ts';
 
 const RECONSTRUCTED = 10;
@@ -17,16 +18,21 @@ const SAMPLES = { columns: 10, rows: 3 };
 abstract class ImageView implements View {
   readonly root: HTMLElement;
   protected readonly images: ImageCanvas;
+  protected session: Session | undefined;
   #tag = new StepTag();
 
   constructor(name: string, caption: string, label: string, columns: number, rows: number) {
     this.images = new ImageCanvas(label, columns, rows);
     const file = `${name.toLowerCase()}.png`;
-    const save = (): void => {
-      // What a canvas shows can be copied only right after it was drawn.
-      this.images.draw();
-      savePng(file, [this.images.canvas], theme().background);
-    };
+    const save = (): void =>
+      void savePicture({
+        name: file,
+        title: name,
+        lines: [`${this.#tag.text}. ${caption}`, describeRun(this.session!)],
+        legend: [],
+        height: (width) => width * this.images.ratio,
+        render: (width, height) => this.images.render(width, height),
+      });
     const png = button('PNG', save, { 'aria-label': `Save the ${name.toLowerCase()} as PNG` });
     this.root = region(
       name,
@@ -63,6 +69,7 @@ export class Reconstructions extends ImageView {
 
   override bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
+    this.session = session;
     this.#live = new LiveReconstructor(model, RECONSTRUCTED);
     this.#live.run(onePerClass(test));
     this.images.bind(painter, [this.#live.x, this.#live.pixels], test);
@@ -95,6 +102,7 @@ export class Samples extends ImageView {
 
   override bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const count = SAMPLES.columns * SAMPLES.rows;
+    this.session = session;
     this.#live = new LiveDecoder(model, count);
     this.#live.run(normalNumbers(count * model.latent, session.vae.config.seed));
     this.images.bind(painter, [this.#live.pixels], session.data.test);

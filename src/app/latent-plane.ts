@@ -3,13 +3,17 @@ import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
 import type { Model } from '../vae/inference.ts';
 import { LiveDecoder } from '../vae/live.ts';
 import { Dimensions } from './dimensions.ts';
-import { button, element, region, savePng } from './dom.ts';
+import { button, element, region } from './dom.ts';
 import type { Posterior } from './draw-digit.ts';
 import { Legend } from './legend.ts';
+import { type LegendItem, savePicture } from './picture-file.ts';
 import { classMedians, type Encoded, fittingFrame, gridLatents, klPerDimension } from './plane-data.ts';
 import { listenToPlane, zoomed } from './plane-input.ts';
 import { drawOverlay, type Ellipse, type Frame, type Point, toPixels } from './plane-overlay.ts';
+import { printable } from './print.ts';
+import { describeRun } from './run.ts';
 import type { Session } from './session.ts';
+import { StepTag } from './step-tag.ts';
 import { CLASS_COLORS, onThemeChange, theme } from './theme.ts';
 import type { Picture, View } from './views.ts';
 
@@ -61,6 +65,7 @@ export class LatentPlane implements View {
   /** q(z|x) of a drawn digit. */
   #drawn: Posterior | undefined;
   #withManifold = true;
+  #tag = new StepTag();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param replay where the epoch that all views show is chosen */
@@ -71,10 +76,6 @@ export class LatentPlane implements View {
       this.draw();
     });
     const zoom = (factor: number) => () => this.#setFrame(zoomed(this.#frame, factor, this.#frame));
-    const save = (): void => {
-      this.draw();
-      savePng('latent-space.png', [this.#canvas, this.#over], theme().background);
-    };
     const tools = element(
       'div',
       { class: 'tools' },
@@ -83,7 +84,7 @@ export class LatentPlane implements View {
       button('+', zoom(0.8), { 'aria-label': 'Zoom in' }),
       button('Fit', () => this.#encoded && this.#setFrame(fittingFrame(this.#encoded, this.#dimensions.axes))),
       button('Home', () => this.#setFrame(HOME)),
-      button('PNG', save, { 'aria-label': 'Save the latent space as PNG' }),
+      button('PNG', () => this.#save(), { 'aria-label': 'Save the latent space as PNG' }),
     );
     const stack = element('div', { class: 'plane' }, this.#canvas, this.#over);
     this.root = region('Latent space', tools, stack, this.#legend.root, replay, this.#caption, this.#dimensions.root);
@@ -97,6 +98,7 @@ export class LatentPlane implements View {
     });
     new ResizeObserver(() => this.#resize()).observe(stack);
     onThemeChange(() => this.draw());
+    printable(this.#canvas, () => this.draw());
   }
 
   bind(model: Model, _next: Model, painter: Painter, session: Session): void {
@@ -134,7 +136,9 @@ export class LatentPlane implements View {
     this.#bound = undefined;
   }
 
-  show({ heads }: Picture): void {
+  show(picture: Picture): void {
+    const { heads } = picture;
+    this.#tag.show(picture);
     const bound = this.#bound;
     if (!bound) return;
     const { device, latent } = bound.model;
@@ -157,10 +161,15 @@ export class LatentPlane implements View {
 
   /** Everything: the decoded plane, the points, and what lies on top. */
   draw(): void {
-    const bound = this.#bound;
-    const side = this.#canvas.width;
-    if (!bound || side === 0 || bound.model.device.lost) return;
-    const { painter, sheet, points, context, model } = bound;
+    if (!this.#bound || this.#canvas.width === 0 || this.#bound.model.device.lost) return;
+    this.#drawOn(this.#bound, this.#canvas, this.#bound.context, this.#pixelRatio);
+    this.#drawOver();
+  }
+
+  /** @param ratio pixels of the canvas for what is a pixel on the screen */
+  #drawOn(bound: Bound, canvas: HTMLCanvasElement, context: GPUCanvasContext, ratio: number): void {
+    const { painter, sheet, points, model } = bound;
+    const side = canvas.width;
     const colors = theme();
     const corner = toPixels(this.#frame, side, {
       x: this.#sheetFrame.x - this.#sheetFrame.half,
@@ -169,13 +178,13 @@ export class LatentPlane implements View {
     const size = (side * this.#sheetFrame.half) / this.#frame.half;
     const faded = (i: 0 | 1 | 2) => colors.paper[i] + 0.42 * (colors.ink[i] - colors.paper[i]);
     const place = { x: corner.x, y: corner.y, width: size, height: size, gap: 0, paper: colors.paper };
-    painter.placeSheet(sheet, this.#canvas, { ...place, ink: [faded(0), faded(1), faded(2)] });
+    painter.placeSheet(sheet, canvas, { ...place, ink: [faded(0), faded(1), faded(2)] });
     const origin = toPixels(this.#frame, side, { x: 0, y: 0 });
     const unit = side / (2 * this.#frame.half);
-    painter.placePoints(points, this.#canvas, {
+    painter.placePoints(points, canvas, {
       scale: [unit, -unit],
       offset: [origin.x, origin.y],
-      radius: 1.9 * this.#pixelRatio,
+      radius: 1.9 * ratio,
       alpha: 0.75,
       axes: this.#dimensions.axes,
       latent: model.latent,
@@ -186,7 +195,34 @@ export class LatentPlane implements View {
       ...(this.#withManifold ? [{ drawing: sheet }] : []),
       ...(this.#encoded ? [{ drawing: points, count: this.#encoded.heads.length / (2 * model.latent) }] : []),
     ]);
-    this.#drawOver();
+  }
+
+  /** The plane on its own, 1600 pixels wide. */
+  #save(): void {
+    const bound = this.#bound;
+    if (!bound || !this.#session) return;
+    const count = this.#encoded ? this.#encoded.heads.length / (2 * bound.model.latent) : 0;
+    const means = `${count.toLocaleString('en-US')} test images at the means μ of q(z|x)`;
+    const behind = this.#withManifold ? '; behind them what is decoded there' : '';
+    void savePicture({
+      name: 'latent-space.png',
+      title: 'Latent space',
+      lines: [`${this.#tag.text}: ${means}${behind}.`, describeRun(this.#session)],
+      legend: legendItems(this.#legend.root),
+      height: (width) => width,
+      render: (side) => {
+        const ratio = side / Math.max(1, this.#over.clientWidth);
+        const canvas = element('canvas', { width: side, height: side });
+        this.#drawOn(bound, canvas, bound.painter.attach(canvas), ratio);
+        const sheet = element('canvas', { width: side, height: side });
+        const context = sheet.getContext('2d')!;
+        context.drawImage(canvas, 0, 0);
+        const over = element('canvas', { width: side, height: side });
+        this.#overlayOn(over, ratio);
+        context.drawImage(over, 0, 0);
+        return sheet;
+      },
+    });
   }
 
   /** Pixels of the canvas per CSS pixel. */
@@ -196,16 +232,19 @@ export class LatentPlane implements View {
 
   /** What lies on top and costs little: axes, medians, the cursor and what was chosen. */
   #drawOver(): void {
-    const side = this.#canvas.width;
-    if (!this.#bound || side === 0) return;
-    const context = this.#over.getContext('2d')!;
+    if (this.#bound && this.#over.width > 0) this.#overlayOn(this.#over, this.#pixelRatio);
+  }
+
+  #overlayOn(canvas: HTMLCanvasElement, ratio: number): void {
+    if (!this.#bound) return;
+    const context = canvas.getContext('2d')!;
     const { axes } = this.#dimensions;
     const medians = this.#mediansOn(axes).filter(({ label }) => !this.#legend.isHidden(label));
     const second = this.#bound.model.latent === 1 ? 'class' : `z${subscript(axes[1])}`;
     drawOverlay(context, {
       frame: this.#frame,
-      side,
-      ratio: this.#pixelRatio,
+      side: canvas.width,
+      ratio,
       axes: [`z${subscript(axes[0])}`, second],
       medians: medians.length <= 26 ? medians : [],
       cursor: this.#pointOf(this.#dimensions.z),
@@ -299,6 +338,14 @@ export class LatentPlane implements View {
     decoder.run(z);
     this.#sheetFrame = this.#frame;
   }
+}
+
+/** The classes that are shown, as the legend shows them. */
+function legendItems(root: HTMLElement): LegendItem[] {
+  return [...root.querySelectorAll<HTMLElement>('button[aria-pressed="true"]')].map((each) => ({
+    text: each.textContent ?? '',
+    color: each.querySelector<HTMLElement>('.swatch')?.style.background ?? '',
+  }));
 }
 
 function caption(seen: number, count: number, data: string): string {

@@ -1,9 +1,11 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { button, element, region, savePng, throttled } from './dom.ts';
+import { button, element, region, throttled } from './dom.ts';
 import { hintFor } from './hints.ts';
 import type { LossPoint, Metrics } from './metrics.ts';
 import { formatNumber, totalName } from './numbers.ts';
+import { savePicture } from './picture-file.ts';
+import { describeRun } from './run.ts';
 import type { Session } from './session.ts';
 import { onThemeChange, theme } from './theme.ts';
 
@@ -45,13 +47,9 @@ export class LossChart {
       },
       { 'aria-pressed': 'false' },
     );
-    const png = button(
-      'PNG',
-      () => savePng('loss.png', [...this.#holder.querySelectorAll('canvas')], theme().background),
-      {
-        'aria-label': 'Save the loss curves as PNG',
-      },
-    );
+    const png = button('PNG', () => this.#save(), {
+      'aria-label': 'Save the loss curves as PNG',
+    });
     this.root = region(
       'Loss',
       element('div', { class: 'tools' }, ...KINDS.map((kind) => this.#toggles[kind]), scale, png),
@@ -111,45 +109,85 @@ export class LossChart {
   #make(): void {
     this.#plot?.destroy();
     for (const kind of KINDS) this.#toggles[kind].textContent = this.#nameOf(kind);
-    const { faint, grid, background } = theme();
-    const dark = background !== '#ffffff';
-    const axis: uPlot.Axis = { stroke: faint, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
-    const epochs = this.#session.vae.config.epochs;
-    this.#plot = new uPlot(
-      {
-        width: this.#width,
-        height: HEIGHT,
-        legend: { markers: { width: 2, dash: (_plot, i) => (CURVES[i - 1]?.set === 'test' ? 'dashed' : 'solid') } },
-        scales: {
-          x: { time: false, range: (_plot, _low, high) => [0, nextRange(high ?? 0, epochs)] },
-          y: { distr: this.#log ? 3 : 1 },
-        },
-        axes: [
-          { ...axis, label: 'epoch', labelSize: 22, size: 34 },
-          { ...axis, label: 'nats per image', labelSize: 20, size: 46 },
-        ],
-        series: [
-          { label: 'epoch' },
-          ...CURVES.map(
-            ({ key, set, color }): uPlot.Series => ({
-              label: `${this.#nameOf(key)} ${set}`,
-              show: this.#shown[key],
-              stroke: color[dark ? 1 : 0],
-              width: set === 'train' ? 1.5 : 2,
-              ...(set === 'test' ? { dash: [6, 4] } : {}),
-              points: { show: set === 'test', size: 6 },
-              spanGaps: true,
-              value: (plot, _value, i, at) => shownValue(plot, i, at),
-            }),
-          ),
-        ],
-        cursor: { points: { size: 7 } },
-      },
-      this.#data(),
-      this.#holder,
-    );
+    this.#plot = new uPlot(this.#options(this.#width, HEIGHT, 1), this.#data(), this.#holder);
     this.#hint.textContent = hintFor(this.#session);
   }
+
+  /** The chart on its own, 1600 pixels wide. */
+  #save(): void {
+    const shown = CURVES.filter(({ key }) => this.#shown[key]);
+    void savePicture({
+      name: 'loss.png',
+      title: 'Loss by epoch',
+      lines: [
+        `Nats per image, after ${this.#session.vae.step.toLocaleString('en-US')} steps.`,
+        describeRun(this.#session),
+      ],
+      legend: shown.map(({ key, set, color }) => ({
+        text: `${this.#nameOf(key)} ${set}`,
+        color: color[isDark() ? 1 : 0],
+        mark: set === 'test' ? 'dashes' : 'line',
+      })),
+      height: (width) => width / 2,
+      render: async (width, height) => {
+        const options = this.#options(width / devicePixelRatio, height / devicePixelRatio, 2.2 / devicePixelRatio);
+        const plot = new uPlot({ ...options, legend: { show: false } }, this.#data(), element('div', {}));
+        // It draws once the present task is done.
+        await new Promise((resolve) => setTimeout(resolve));
+        plot.destroy();
+        return plot.ctx.canvas;
+      },
+    });
+  }
+
+  /** @param scale of everything that is written and drawn */
+  #options(width: number, height: number, scale: number): uPlot.Options {
+    const { faint, grid } = theme();
+    const font = `${12 * scale}px system-ui, sans-serif`;
+    const lines = { stroke: grid, width: scale };
+    const axis = {
+      stroke: faint,
+      font,
+      labelFont: `bold ${font}`,
+      grid: lines,
+      ticks: { ...lines, size: 10 * scale },
+      gap: 5 * scale,
+    };
+    const epochs = this.#session.vae.config.epochs;
+    return {
+      width,
+      height,
+      legend: { markers: { width: 2, dash: (_plot, i) => (CURVES[i - 1]?.set === 'test' ? 'dashed' : 'solid') } },
+      scales: {
+        x: { time: false, range: (_plot, _low, high) => [0, nextRange(high ?? 0, epochs)] },
+        y: { distr: this.#log ? 3 : 1 },
+      },
+      axes: [
+        { ...axis, label: 'epoch', labelSize: 22 * scale, size: 34 * scale },
+        { ...axis, label: 'nats per image', labelSize: 20 * scale, size: 46 * scale },
+      ],
+      series: [
+        { label: 'epoch' },
+        ...CURVES.map(
+          ({ key, set, color }): uPlot.Series => ({
+            label: `${this.#nameOf(key)} ${set}`,
+            show: this.#shown[key],
+            stroke: color[isDark() ? 1 : 0],
+            width: scale * (set === 'train' ? 1.5 : 2),
+            ...(set === 'test' ? { dash: [6 * scale, 4 * scale] } : {}),
+            points: { show: set === 'test', size: 6 * scale },
+            spanGaps: true,
+            value: (plot, _value, i, at) => shownValue(plot, i, at),
+          }),
+        ),
+      ],
+      cursor: { points: { size: 7 } },
+    };
+  }
+}
+
+function isDark(): boolean {
+  return theme().background !== '#ffffff';
 }
 
 function byStep(points: Metrics['train']): Map<number, LossPoint> {

@@ -137,9 +137,10 @@ function show(session: Session, refused: readonly string[]): void {
   plane.onEnds = (from, to) => point.interpolate(from, to);
   digit.onEncoded = (posterior) => plane.showEllipse(posterior);
   const columns = [
-    [controls.root],
-    [plane.root, samples.root],
-    [reconstructions.root, chart.root, point.root, digit.root],
+    [controls.root, chart.root],
+    [plane.root],
+    // Where it lands is seen on the plane, so the field to draw in comes right after it.
+    [digit.root, point.root, reconstructions.root, samples.root],
   ];
   main.append(
     element('div', { class: 'columns' }, ...columns.map((roots) => element('div', { class: 'column' }, ...roots))),

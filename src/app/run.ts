@@ -1,6 +1,7 @@
 import type { DataSet } from '../data/dataset.ts';
 import { Metrics } from './metrics.ts';
 import { PastModels } from './past-models.ts';
+import type { Session } from './session.ts';
 
 /** One training from its first step on, wherever it goes on: what it has shown so far, and its place in the browser's storage. */
 export class Run {
@@ -15,4 +16,11 @@ export class Run {
     this.data = data;
     this.id = id;
   }
+}
+
+/** Data, layers and settings of the present run, in a line. */
+export function describeRun({ vae, data }: Session): string {
+  const { hidden, latent, batch, learningRate, beta, seed } = vae.config;
+  const layers = [vae.imageSize, ...hidden, latent].join('-');
+  return `${data.name}, layers ${layers}, batch ${batch}, learning rate ${learningRate}, β ${beta}, seed ${seed}`;
 }

@@ -42,13 +42,30 @@ const DARK = {
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
+/** Paper is light, whatever the visitor prefers on the screen. */
+let printing = false;
+const listeners: (() => void)[] = [];
+const changed = (): void => {
+  for (const call of listeners) call();
+};
+dark.addEventListener('change', changed);
+for (const [type, begins] of [
+  ['beforeprint', true],
+  ['afterprint', false],
+] as const) {
+  addEventListener(type, () => {
+    printing = begins;
+    if (dark.matches) changed();
+  });
+}
+
 /** The colours for the visitor's preference, now. */
 export function theme(): Theme {
-  const colors = dark.matches ? DARK : LIGHT;
+  const colors = dark.matches && !printing ? DARK : LIGHT;
   return { ...colors, paper: parse(colors.paper), ink: parse(colors.ink) };
 }
 
-/** Calls when the preference changes. */
+/** Calls when the colours change. */
 export function onThemeChange(call: () => void): void {
-  dark.addEventListener('change', call);
+  listeners.push(call);
 }
