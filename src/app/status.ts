@@ -47,8 +47,13 @@ export class Status {
   }
 }
 
+/** The part of a session that the line is about. */
+export type Described = Pick<Session, 'progress' | 'training' | 'busy' | 'finished' | 'recovery'> & {
+  vae: Pick<Session['vae'], 'config' | 'step' | 'steps' | 'history'>;
+};
+
 /** `epoch 3/20 · step 1406/9375 · −ELBO 152.3 · 41 steps/s · 2:31 left` */
-export function describe(session: Session): string {
+export function describe(session: Described): string {
   const { vae, progress, recovery } = session;
   const parts: string[] = [];
   const done = vae.history.at(-1);
