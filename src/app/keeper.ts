@@ -6,6 +6,8 @@ import { listRuns, type StoredRun, storeRun } from './storage.ts';
 
 /** When a training that has just begun is kept: it shall survive a reload, however young. Later its own snapshots suffice. */
 const EARLY_MS = [0, 5_000, 15_000];
+/** Epochs may be shorter than it takes to write them: in between, steps shall be done. */
+const PAUSE_MS = 3_000;
 
 /**
  * Keeps every run in its slot of the browser's storage, and knows which of them can be resumed here: not those of other
@@ -20,6 +22,9 @@ export class Keeper {
   #told = false;
   #early = [...EARLY_MS];
   #beganAt = 0;
+  /** When, and what, last. */
+  #wroteAt = Number.NEGATIVE_INFINITY;
+  #written: Snapshot | undefined;
   /** Ids of the runs whose slots are this tab's until it is closed. */
   #claimed = new Set<string>();
 
@@ -30,6 +35,7 @@ export class Keeper {
     session.listen((event) => {
       if (event === 'snapshot') this.#keep();
       else if (event === 'activity' && session.training) this.#begin();
+      else if (event === 'activity') this.#keep();
       else if (event === 'progress') this.#keepEarly();
     });
     document.addEventListener('visibilitychange', () => {
@@ -86,9 +92,12 @@ export class Keeper {
   }
 
   #keep(): void {
-    const { vae, run } = this.#session;
-    if (vae.lastSnapshot.step === 0) return;
-    this.#waiting.set(run, vae.lastSnapshot);
+    const { vae, run, training } = this.#session;
+    const { lastSnapshot } = vae;
+    // What is left out while training is kept when it ends.
+    const tooSoon = training && performance.now() - this.#wroteAt < PAUSE_MS;
+    if (lastSnapshot.step === 0 || lastSnapshot === this.#written || tooSoon) return;
+    this.#waiting.set(run, lastSnapshot);
     void this.#write();
   }
 
@@ -105,7 +114,9 @@ export class Keeper {
         }
         const { config, data, step } = snapshot;
         const steps = Math.ceil((config.epochs * data.trainCount) / config.batch);
+        this.#written = snapshot;
         await storeRun({ id: run.id, config, data, step, steps, savedAt: Date.now() }, writeCheckpoint(snapshot));
+        this.#wroteAt = performance.now();
       }
     } catch (error) {
       if (!this.#told) this.#onTrouble(error);

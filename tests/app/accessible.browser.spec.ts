@@ -61,12 +61,12 @@ test('Tab reaches everything in the order of the page, and shows where it is', a
   const panels = [...new Set(names.map((name) => name.split(':')[0]))];
   expect(panels).toEqual([
     'Controls',
-    'Latent space',
-    'Samples',
-    'Reconstructions',
     'Loss',
-    'Decoded point',
+    'Latent space',
     'Draw a digit',
+    'Decoded point',
+    'Reconstructions',
+    'Samples',
     'Kernels',
   ]);
 });

@@ -4,11 +4,16 @@ import { expect, idle, panel, press, stepOnce } from './page.ts';
 import { openSite, stepOf, test } from './site.ts';
 
 /** Own data, so small that a picture is of a few dozen steps while training goes on. */
-async function openSmall(page: Page, siteUrl: string, hash: string, trainCount: number): Promise<void> {
+async function openSmall(
+  page: Page,
+  siteUrl: string,
+  hash: string,
+  counts: [train: number, test: number],
+): Promise<void> {
   await openSite(page, siteUrl, hash);
-  await choose(page, smallSet(trainCount));
+  await choose(page, smallSet(...counts));
   await expect(page.getByRole('status')).toContainText('step 0/');
-  await expect(panel(page, 'Latent space')).toContainText('6 test images');
+  await expect(panel(page, 'Latent space')).toContainText(`${counts[1].toLocaleString('en-US')} test images`);
   await idle(page);
 }
 
@@ -47,8 +52,8 @@ test('what is seen while it trains is one model: that of the step that is named,
   siteUrl,
   errors,
 }) => {
-  // Epochs that last, and steps that take long enough for a picture of few of them.
-  await openSmall(page, siteUrl, '#hidden=512-512&batch=256&epochs=10&learningRate=0.002', 20_000);
+  // Epochs that last, and test images that are encoded in two parts, with steps in between.
+  await openSmall(page, siteUrl, '#hidden=512-512&batch=256&epochs=10&learningRate=0.002', [20_000, 1000]);
   await drawOne(page);
   // The first picture after the untrained one stays: nothing is drawn in a hidden tab.
   await page.evaluate(() => {
@@ -90,7 +95,7 @@ test('looking back loses no epoch, every view follows, and Fit fits what is show
   errors,
 }) => {
   const EPOCHS = 40;
-  await openSmall(page, siteUrl, `#hidden=16&batch=40&epochs=${EPOCHS}&learningRate=0.05`, 40);
+  await openSmall(page, siteUrl, `#hidden=16&batch=40&epochs=${EPOCHS}&learningRate=0.05`, [40, 6]);
   await drawOne(page);
   const untrained = await shown(page);
   const label = panel(page, 'Latent space').locator('.scrubber .number');
