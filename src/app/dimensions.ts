@@ -13,7 +13,8 @@ interface Row {
  * bar for each dimension's KL. Without more than two dimensions there is nothing to choose and it stays hidden.
  */
 export class Dimensions {
-  readonly root = element('details', { class: 'dimensions', open: true });
+  /** Closed where it would lie between the plane and the field to draw in. */
+  readonly root = element('details', { class: 'dimensions', open: matchMedia('(min-width: 1080px)').matches });
   /** The cursor: all dimensions. */
   z: Float32Array = new Float32Array(2);
   axes: readonly [number, number] = [0, 1];

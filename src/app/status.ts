@@ -50,16 +50,17 @@ export class Status {
 /** The part of a session that the line is about. */
 export type Described = Pick<Session, 'progress' | 'training' | 'busy' | 'finished' | 'recovery'> & {
   vae: Pick<Session['vae'], 'config' | 'step' | 'steps' | 'history'>;
+  metrics: Pick<Session['metrics'], 'train'>;
 };
 
 /** `epoch 3/20 · step 1406/9375 · −ELBO 152.3 · 41 steps/s · 2:31 left` */
 export function describe(session: Described): string {
-  const { vae, progress, recovery } = session;
+  const { vae, metrics, progress, recovery } = session;
   const parts: string[] = [];
   const done = vae.history.at(-1);
   const begun = (done?.epoch ?? 0) + Number(vae.step > (done?.step ?? 0));
   parts.push(`epoch ${progress?.epoch ?? begun}/${vae.config.epochs}`, `step ${vae.step}/${vae.steps}`);
-  const loss = progress?.train.loss ?? done?.train.loss;
+  const loss = progress?.train.loss ?? metrics.train.at(-1)?.loss;
   if (loss !== undefined) parts.push(`${totalName(vae.config.beta)} ${formatNumber(loss, 1)}`);
   if (session.training && progress) {
     const { stepsPerSecond, secondsLeft } = progress;

@@ -62,7 +62,6 @@ test('the focus stays where it is, quick resets leave no trace, and an end is no
 
   await press(page, 'Train');
   await expect(page.getByRole('status')).toContainText('finished');
-  await idle(page).catch(() => {});
   await press(page, 'Train');
   await expect(page.getByText('Training is finished: all epochs are done.')).toBeVisible();
   await expect(page.getByRole('alert')).toHaveCount(0);
@@ -140,6 +139,22 @@ test('pad and plane: the main button only, one finger, nothing beyond the rim, a
   await expect(draw).toContainText('μ ± σ');
   await expect.poll(() => darkPixels(result, [0.05, 0.45]), 'what the model sees').toBeGreaterThan(100);
   expect(await darkPixels(result, [0.22, 0.28]), 'between the lines').toBe(0);
+
+  // A second finger elsewhere draws nothing, and does not pull the line to it.
+  await press(page, 'Clear the drawing');
+  const touch = (type: string, [clientX, clientY]: readonly [number, number]) =>
+    pad.dispatchEvent(type, { pointerId: 77, pointerType: 'touch', button: 0, clientX, clientY });
+  await page.mouse.move(...at(0.4, 0.2));
+  await page.mouse.down();
+  for (const y of [0.3, 0.5, 0.7]) {
+    await touch(y === 0.3 ? 'pointerdown' : 'pointermove', at(0.9, y));
+    await page.mouse.move(...at(0.4, y));
+  }
+  await touch('pointerup', at(0.9, 0.8));
+  await page.mouse.move(...at(0.4, 0.8));
+  await page.mouse.up();
+  await expect.poll(() => darkPixels(result, [0.22, 0.28]), 'one line in the middle').toBeGreaterThan(100);
+  expect(await darkPixels(result, [0.02, 0.16]), 'and nothing beside it').toBe(0);
 
   await press(page, 'Clear the drawing');
   await expect(draw.locator('.drawing .number')).toHaveText('');

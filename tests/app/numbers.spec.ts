@@ -55,7 +55,7 @@ test('the status says what a slow training takes, and nothing that is not so', (
     const train = { loss: 152.34, bce: 150, kld: 2.34 };
     const progress = { epoch: 1, epochs: 2, step: 3, steps: 10, train, stepsPerSecond, secondsLeft };
     const vae = { config: parseConfig({ beta, epochs: 2 }), step: 3, steps: 10, history: [] };
-    return { vae, progress, training: true, busy: false, finished: false, recovery: undefined };
+    return { vae, metrics: { train: [] }, progress, training: true, busy: false, finished: false, recovery: undefined };
   };
   expect(describe(session(1, 41, 151))).toBe('epoch 1/2 · step 3/10 · −ELBO 152.3 · 41 steps/s · 2:31 left');
   expect(describe(session(0, 0.1, 70))).toBe('epoch 1/2 · step 3/10 · BCE + 0·KL 152.3 · 10 s per step · 1:10 left');
