@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig, type Plugin, transformWithOxc } from 'vite';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const MNIST = [
@@ -30,6 +30,15 @@ function packedMnist(name: string): Buffer {
   return gzipSync(readFileSync(join(folder, 'data', name)));
 }
 
+/** The script that tells what keeps the page from starting: loaded first, and no module, so that it runs where those do not. */
+const BOOT = { source: 'src/app/boot.ts', name: 'boot.js' };
+
+async function bootScript(): Promise<string> {
+  const file = join(ROOT, BOOT.source);
+  const { code } = await transformWithOxc(readFileSync(file, 'utf8'), file, { target: 'es2015', sourcemap: false });
+  return code;
+}
+
 /** Puts MNIST beside the page, and the Content-Security-Policy into it. Other pages built with these settings get neither. */
 function site(): Plugin {
   let isSite = false;
@@ -42,6 +51,11 @@ function site(): Plugin {
     configureServer(server) {
       server.middlewares.use((request, response, next) => {
         const name = /\/mnist\/([a-z0-9-]+)\.gz$/.exec(request.url ?? '')?.[1];
+        if (isSite && request.url?.split('?')[0]?.endsWith(`/${BOOT.name}`)) {
+          response.setHeader('Content-Type', 'text/javascript');
+          void bootScript().then((code) => response.end(code), next);
+          return;
+        }
         if (!isSite || name === undefined || !MNIST.includes(name)) return next();
         const bytes = packed.get(name) ?? packedMnist(name);
         packed.set(name, bytes);
@@ -50,16 +64,19 @@ function site(): Plugin {
         response.end(bytes);
       });
     },
-    generateBundle() {
+    async generateBundle() {
       if (!isSite) return;
+      this.emitFile({ type: 'asset', fileName: BOOT.name, source: await bootScript() });
       for (const name of MNIST) {
         this.emitFile({ type: 'asset', fileName: `mnist/${name}.gz`, source: packedMnist(name) });
       }
     },
     transformIndexHtml(_html, { server }) {
-      if (!isSite || server) return undefined;
-      const attrs = { 'http-equiv': 'Content-Security-Policy', content: POLICY };
-      return [{ tag: 'meta', attrs, injectTo: 'head-prepend' as const }];
+      if (!isSite) return undefined;
+      const injectTo = 'head-prepend' as const;
+      const boot = { tag: 'script', attrs: { src: `./${BOOT.name}` }, injectTo };
+      const policy = { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY }, injectTo };
+      return server ? [boot] : [policy, boot];
     },
   };
 }

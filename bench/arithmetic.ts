@@ -1,12 +1,14 @@
-import type { GemmLayout } from '../src/kernels/gemm.ts';
 import type { VaeConfig } from '../src/vae/config.ts';
-import { type Layer, parameterTable } from '../src/vae/parameters.ts';
+import { vaeLayers } from './layers.ts';
 
 export type ModelConfig = Pick<VaeConfig, 'hidden' | 'latent'>;
 
+/** How the operands lie: a (M, K), b (N, K) for NT; a (M, K), b (K, N) for NN; a (K, M), b (K, N) for TN. */
+export type Layout = 'NT' | 'NN' | 'TN';
+
 /** One matrix product of a training step. */
 export interface Product {
-  layout: GemmLayout;
+  layout: Layout;
   M: number;
   N: number;
   K: number;
@@ -21,9 +23,7 @@ export function modelName({ hidden, latent }: ModelConfig, imageSize: number): s
 
 /** Every matrix product of a training step: per layer forward, weight gradient and, where something needs it, input gradient. */
 export function productsOfStep(config: ModelConfig, batch: number, imageSize: number): Product[] {
-  const { encoder, heads, decoder } = parameterTable(config, imageSize);
-  const layers: Layer[] = [...encoder, heads, ...decoder];
-  return layers.flatMap(({ name, inputs, outputs }, index): Product[] => [
+  return vaeLayers(config, imageSize).flatMap(({ name, inputs, outputs }, index): Product[] => [
     { layout: 'NT', M: batch, N: outputs, K: inputs, use: `${name} forward` },
     { layout: 'TN', M: outputs, N: inputs, K: batch, use: `${name} backward, weight` },
     // Nothing needs the gradient of the images.

@@ -2,14 +2,14 @@ import type { Device } from '../src/gpu/device.ts';
 import { type Schedule, timeSchedule } from '../src/gpu/schedule.ts';
 import { BufferPool, download, type Tensor } from '../src/gpu/tensor.ts';
 import { denseBackwardInput, denseBackwardWeight, denseForward } from '../src/kernels/dense.ts';
-import { type GemmLayout, type GemmVariant, supportedVariants } from '../src/kernels/gemm.ts';
-import { uniformNumbers } from '../src/vae/random.ts';
-import { type ModelConfig, type Product, productFlops, productsOfStep } from './arithmetic.ts';
+import { type GemmVariant, supportedVariants } from '../src/kernels/gemm.ts';
+import { uniformNumbers } from '../src/nn/random.ts';
+import { type Layout, type ModelConfig, type Product, productFlops, productsOfStep } from './arithmetic.ts';
 import { median, significant } from './statistics.ts';
 
 /** How fast one matrix product is with one variant of the kernels. */
 export interface GemmResult {
-  layout: GemmLayout;
+  layout: Layout;
   variant: string;
   M: number;
   N: number;
@@ -20,7 +20,7 @@ export interface GemmResult {
   gflops: number;
 }
 
-const LAYOUTS: readonly GemmLayout[] = ['NT', 'NN', 'TN'];
+const LAYOUTS: readonly Layout[] = ['NT', 'NN', 'TN'];
 const SQUARES = [256, 512, 1024, 2048, 4096];
 /** A square that would take longer is left out. */
 const LONGEST_MS = 2000;
@@ -148,7 +148,7 @@ function patternedNumbers(length: number, part: number): Float32Array {
 }
 
 /**
- * Compares elements spread over C with sums in float64. A sum of K products in f32 in any order is off by at most
+ * Compares elements spread over the product with sums in float64. A sum of K products in f32 in any order is off by at most
  * K + 1 roundings of the sum of magnitudes.
  * @throws Error naming the element if one is further off
  */
@@ -159,7 +159,7 @@ function checkSample(
   out: Float32Array,
 ): void {
   for (let sample = 0; sample < CHECKED_ELEMENTS; sample++) {
-    // The last element first, then steps of a prime through C: rows and columns of every kind of tile.
+    // The last element first, then steps of a prime through it: rows and columns of every kind of tile.
     const index = (M * N - 1 + sample * 7919) % (M * N);
     const row = Math.floor(index / N);
     const column = index % N;

@@ -8,10 +8,10 @@
 // Needs elementwise.wgsl, state.wgsl.
 
 override WORKGROUP_SIZE: u32 = 64u;
-override QUADS: u32 = 1u;  // of a thread
+override VEC4S_PER_THREAD: u32 = 1u;
 
 struct Params {
-  quads: u32,  // P / 4
+  vec4s: u32,  // P / 4
   learning_rate: f32,
   beta1: f32,
   beta2: f32,
@@ -54,10 +54,10 @@ fn main(
   let root2 = sqrt(one_minus_exp(params.log_beta2 * t));
   let rate = params.learning_rate / one_minus_exp(params.log_beta1 * t) * root2;
   let epsilon = params.epsilon * root2;
-  // A workgroup's quads lie together, a thread's so far apart that neighbouring threads read neighbours.
-  let first = element_index(workgroup_id, num_workgroups, vec3u(), WORKGROUP_SIZE * QUADS) + local_id.x;
-  let end = min(first + WORKGROUP_SIZE * QUADS, params.quads);
-  if (QUADS == 1u) {
+  // A workgroup's vec4s lie together, a thread's so far apart that neighbouring threads read neighbours.
+  let first = element_index(workgroup_id, num_workgroups, vec3u(), WORKGROUP_SIZE * VEC4S_PER_THREAD) + local_id.x;
+  let end = min(first + WORKGROUP_SIZE * VEC4S_PER_THREAD, params.vec4s);
+  if (VEC4S_PER_THREAD == 1u) {
     if (first < end) { update(first, rate, epsilon); }
     return;
   }

@@ -1,9 +1,9 @@
-// gemm, subgroup family, 8 lanes: a tile has 32 columns, a lane one quad of them.
+// gemm, subgroup family, 8 lanes: a tile has 32 columns, a lane four neighbours of them.
 
 const TILE_COLUMNS = 32u;
 alias Row = vec4f;
 alias ColumnBlocks = Blocks;
-// Four of B's rows, as far as they are the lane's columns.
+// Four of operand_b's rows, as far as they are the lane's columns.
 struct Columns { k0: Row, k1: Row, k2: Row, k3: Row }
 
 fn column_blocks(p: Problem, column: u32) -> ColumnBlocks {

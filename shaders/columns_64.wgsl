@@ -1,10 +1,10 @@
-// gemm, subgroup family, 8 lanes: a tile has 64 columns, a lane two quads of them, 32 apart. Against columns_32.wgsl it halves
-// what is loaded of A and shuffled; but its code takes LLVM twice as long, which only large products are worth.
+// gemm, subgroup family, 8 lanes: a tile has 64 columns, a lane two times four of them, 32 apart. Against columns_32.wgsl it halves
+// what is loaded of operand_a and shuffled; but its code takes LLVM twice as long, which only large products are worth.
 
 const TILE_COLUMNS = 64u;
 struct Row { left: vec4f, right: vec4f }
 struct ColumnBlocks { left: Blocks, right: Blocks }
-// Four of B's rows, as far as they are the lane's columns.
+// Four of operand_b's rows, as far as they are the lane's columns.
 struct Columns { left: mat4x4f, right: mat4x4f }
 
 fn column_blocks(p: Problem, column: u32) -> ColumnBlocks {

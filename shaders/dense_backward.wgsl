@@ -2,7 +2,7 @@
 // They are independent, and both are products of dout with a matrix of C columns. Overwrites all three.
 // Needs gemm.wgsl, a core, dense_backward_common.wgsl, dense_backward_weight.wgsl and dense_backward_input.wgsl.
 
-// B of dinp; that of dweight is inp.
+// Operand b of dinp; that of dweight is inp.
 @group(0) @binding(7) var<storage, read> weight: array<Element>;
 
 const WEIGHT_PART = 0u;

@@ -1,5 +1,5 @@
 // dense layer, backward: what the gradients of weight and input have in common.
-// A is dout (B, OC) in both. inp (B, C), weight (OC, C). Needs gemm.wgsl and a core.
+// Operand a is dout (B, OC) in both. inp (B, C), weight (OC, C). Needs gemm.wgsl and a core.
 
 struct Params {
   B: u32,

@@ -1,4 +1,4 @@
-// dense layer, backward, the input's gradient alone. B is weight.
+// dense layer, backward, the input's gradient alone. Operand b is weight.
 // Needs gemm.wgsl, a core, dense_backward_common.wgsl and dense_backward_input.wgsl.
 
 fn problem(row_tile: u32) -> Problem {

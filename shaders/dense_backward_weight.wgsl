@@ -1,4 +1,4 @@
-// dense layer, backward: dweight = dout^T inp, layout TN, and dbias, the sum of dout over the batch, which is A's row sum.
+// dense layer, backward: dweight = dout^T inp, layout TN, and dbias, the sum of dout over the batch, which is operand_a's row sum.
 
 @group(0) @binding(3) var<storage, read_write> dweight: array<Element>;
 @group(0) @binding(4) var<storage, read_write> dbias: array<f32>;

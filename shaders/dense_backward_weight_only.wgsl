@@ -1,4 +1,4 @@
-// dense layer, backward, the weight's gradient alone. B is inp.
+// dense layer, backward, the weight's gradient alone. Operand b is inp.
 // Needs gemm.wgsl, a core, dense_backward_common.wgsl and dense_backward_weight.wgsl.
 
 fn problem(row_tile: u32) -> Problem {

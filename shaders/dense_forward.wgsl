@@ -1,4 +1,4 @@
-// dense layer, forward: sums = inp weight^T, layout NT. A is inp (B, C), B is weight (OC, C).
+// dense layer, forward: sums = inp weight^T, layout NT. Operand a is inp (B, C), operand b is weight (OC, C).
 // Needs gemm.wgsl, a core and an epilogue (dense_bias.wgsl or dense_bce.wgsl).
 
 struct Params {

@@ -10,12 +10,14 @@ struct Params {
   axis_x: u32,       // dimension of z on each axis
   axis_y: u32,
   latent: u32,       // L; 1: the class takes the place of the second dimension
-  hidden: u32,       // bit c: class c (mod 10) is not shown
-  colors: array<vec4f, 10>,
+  slots: u32,        // places of classes
+  hidden: vec2u,     // bit c: points of colour c are not shown
+  count: u32,        // colours in use
+  colors: array<vec4f, 64>,
 }
 
 @group(0) @binding(0) var<storage, read> heads: array<f32>;
-@group(0) @binding(1) var<storage, read> labels: array<u32>;
+@group(0) @binding(1) var<storage, read> labels: array<u32>;   // places, below params.slots
 @group(0) @binding(2) var<uniform> params: Params;
 
 struct Corner {
@@ -26,22 +28,25 @@ struct Corner {
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32, @builtin(instance_index) image: u32) -> Corner {
-  let label = labels[image] % 10u;
+  let slot = labels[image];
+  // More classes than colours share them along a bar.
+  let color = select(slot, slot * params.count / params.slots, params.slots > params.count);
   let row = image * 2u * params.latent;
   var z = vec2f(heads[row + params.axis_x], heads[row + params.axis_y]);
   if (params.latent == 1u) {
     // The multiples of the golden ratio, modulo 1, fill a strip evenly.
-    z.y = 0.55 * (4.5 - f32(label)) + 0.4 * (fract(f32(image) * 0.618034) - 0.5);
+    let strip = 5.5 / f32(params.slots);
+    z.y = strip * (0.5 * f32(params.slots - 1u) - f32(slot) + 0.73 * (fract(f32(image) * 0.618034) - 0.5));
   }
   let corner = 2.0 * vec2f(f32(index & 1u), f32(index >> 1u)) - 1.0;
   let reach = params.radius + 0.5;
   let at = (params.offset + params.scale * z + corner * reach) / params.canvas;
-  let shown = (params.hidden >> label) & 1u;
+  let is_hidden = (params.hidden[color >> 5u] >> (color & 31u)) & 1u;
   var out: Corner;
   // Behind the far plane nothing is drawn.
-  out.position = vec4f(2.0 * at.x - 1.0, 1.0 - 2.0 * at.y, select(0.0, 2.0, shown == 1u), 1.0);
+  out.position = vec4f(2.0 * at.x - 1.0, 1.0 - 2.0 * at.y, select(0.0, 2.0, is_hidden == 1u), 1.0);
   out.at = corner * reach;
-  out.color = params.colors[label];
+  out.color = params.colors[color];
   return out;
 }
 

@@ -31,13 +31,7 @@ fn main(
     return;
   }
 
-  // A batch may straddle epochs, and a batch larger than the data set several of them.
-  let stream = state.position + row;
-  var image = stream % params.count;
-  if (params.half_bits > 0u) {
-    image = shuffled_position(image, params.count, params.half_bits, params.seed, state.epoch + stream / params.count);
-  }
-
+  let image = sample_at(state.position + row, params.count, params.half_bits, params.seed, state.epoch);
   let first = (index % parts) * PIXELS;
   let end = min(first + PIXELS, params.image_size);
   for (var pixel = first; pixel < end; pixel += 4u) {

@@ -2,7 +2,7 @@
 // A skinny product has few tiles, too few for a GPU of many cores; with k cut into parts there are several times as many.
 // partial_sums (parts, M, N). Needs gemm.wgsl and gemm_tile.wgsl, dispatched as many workgroups deep as there are parts.
 
-override B_ALONG_K: bool = true;  // NT, else NN
+override OPERAND_B_ALONG_K: bool = true;  // NT, else NN
 
 struct Params { M: u32, N: u32, K: u32 }
 
@@ -10,9 +10,9 @@ struct Params { M: u32, N: u32, K: u32 }
 @group(0) @binding(3) var<storage, read_write> partial_sums: array<Element>;
 
 fn problem(row_tile: u32) -> Problem {
-  let b_k = select(params.N, 1u, B_ALONG_K);
-  let b_column = select(1u, params.K, B_ALONG_K);
-  return Problem(params.M, params.N, params.K, params.K, 1u, b_k, b_column, true, B_ALONG_K, row_tile, 0u);
+  let b_k = select(params.N, 1u, OPERAND_B_ALONG_K);
+  let b_column = select(1u, params.K, OPERAND_B_ALONG_K);
+  return Problem(params.M, params.N, params.K, params.K, 1u, b_k, b_column, true, OPERAND_B_ALONG_K, row_tile, 0u);
 }
 
 fn load_b(part: u32, index: Index) -> Element {

@@ -1,9 +1,10 @@
 enable subgroups;
 
 // gemm, subgroup family, 4 lanes: for SwiftShader, where a subgroup is an SSE register.
-// As with 8 lanes a workgroup is one subgroup without workgroup memory, and makes 32 x 32 of C. A lane loads two 4 x 4 blocks
-// of A and two of B. It owns the blocks' eight columns of C, and swaps its rows of A with each of the other three lanes: so its
-// sums are those of all 32 rows, but in an order of its own. SwiftShader swaps with one instruction, and broadcasts with a dozen.
+// As with 8 lanes a workgroup is one subgroup without workgroup memory, and makes 32 x 32 of the product. A lane loads two 4 x 4
+// blocks of operand_a and two of operand_b. It owns the blocks' eight columns of the product, and swaps its rows of operand_a with
+// each of the other three lanes: so its sums are those of all 32 rows, but in an order of its own. SwiftShader swaps with one
+// instruction, and broadcasts with a dozen.
 //
 // Its compiler (Subzero) assigns registers well only in short basic blocks, and stores an operand again that its block still
 // needs. A load ends a block. So there is one load after every column's 128 multiply-adds, of what the next four columns need:
@@ -20,21 +21,21 @@ struct Rows {
   high: mat4x4f, high_x: mat4x4f, high_y: mat4x4f, high_diagonal: mat4x4f,
 }
 
-// Sums of a column of C in the same rows.
+// Sums of a column of the product in the same rows.
 struct Column {
   low: vec4f, low_x: vec4f, low_y: vec4f, low_diagonal: vec4f,
   high: vec4f, high_x: vec4f, high_y: vec4f, high_diagonal: vec4f,
 }
 
-struct Quad { c0: Column, c1: Column, c2: Column, c3: Column }
+struct FourColumns { c0: Column, c1: Column, c2: Column, c3: Column }
 
 // What a lane keeps from k to k.
 struct Tile {
-  left: Quad,
-  right: Quad,
+  left: FourColumns,
+  right: FourColumns,
   low_sums: vec4f,   // of its own rows
   high_sums: vec4f,
-  columns: mat4x4f,  // of B, the next four that have their turn: those of `left`
+  columns: mat4x4f,  // of operand_b, the next four that have their turn: those of `left`
 }
 
 @compute @workgroup_size(SUBGROUP_SIZE)
@@ -65,8 +66,8 @@ fn main(
     add_products(&tile, p, low, high, b_left, b_right, next);
   }
 
-  store_quad(&tile.left, p, row0, column, lane);
-  store_quad(&tile.right, p, row0, column + 16u, lane);
+  store_columns(&tile.left, p, row0, column, lane);
+  store_columns(&tile.right, p, row0, column + 16u, lane);
   if (workgroup_id.y == 0u) {
     store_row_sums(p, row, tile.low_sums);
     store_row_sums(p, row + 16u, tile.high_sums);
@@ -84,23 +85,23 @@ fn add_products(
   );
   (*tile).low_sums += vec4f(1.0) * low;
   (*tile).high_sums += vec4f(1.0) * high;
-  let right = add_to_quad(&(*tile).left, rows, (*tile).columns, p, b_right, k);
-  (*tile).columns = add_to_quad(&(*tile).right, rows, right, p, b_left, k + 4u);
+  let right = add_to_columns(&(*tile).left, rows, (*tile).columns, p, b_right, k);
+  (*tile).columns = add_to_columns(&(*tile).right, rows, right, p, b_left, k + 4u);
 }
 
 // Loads the next four columns meanwhile.
-fn add_to_quad(
-  quad: ptr<function, Quad>, rows: Rows, columns: mat4x4f, p: Problem, next: Blocks, next_k: u32,
+fn add_to_columns(
+  owned: ptr<function, FourColumns>, rows: Rows, columns: mat4x4f, p: Problem, next: Blocks, next_k: u32,
 ) -> mat4x4f {
   let at = vectors(next, next_k);
   let v0 = load_b_vector(p, at.x, next_k);
-  add_to_column(&(*quad).c0, rows, columns[0]);
+  add_to_column(&(*owned).c0, rows, columns[0]);
   let v1 = load_b_vector(p, at.y, next_k);
-  add_to_column(&(*quad).c1, rows, columns[1]);
+  add_to_column(&(*owned).c1, rows, columns[1]);
   let v2 = load_b_vector(p, at.z, next_k);
-  add_to_column(&(*quad).c2, rows, columns[2]);
+  add_to_column(&(*owned).c2, rows, columns[2]);
   let v3 = load_b_vector(p, at.w, next_k);
-  add_to_column(&(*quad).c3, rows, columns[3]);
+  add_to_column(&(*owned).c3, rows, columns[3]);
   return columns_of_b(p, mat4x4f(v0, v1, v2, v3));
 }
 
@@ -129,11 +130,11 @@ fn swap_diagonal(m: mat4x4f) -> mat4x4f {
 }
 
 // The epilogue for four columns. A loop, so that its code is there once.
-fn store_quad(quad: ptr<function, Quad>, p: Problem, row0: u32, column: u32, lane: u32) {
-  let c0 = (*quad).c0;
-  let c1 = (*quad).c1;
-  let c2 = (*quad).c2;
-  let c3 = (*quad).c3;
+fn store_columns(owned: ptr<function, FourColumns>, p: Problem, row0: u32, column: u32, lane: u32) {
+  let c0 = (*owned).c0;
+  let c1 = (*owned).c1;
+  let c2 = (*owned).c2;
+  let c3 = (*owned).c3;
   var sums = array<mat4x4f, 8>(
     transpose(mat4x4f(c0.low, c1.low, c2.low, c3.low)),
     transpose(mat4x4f(c0.low_x, c1.low_x, c2.low_x, c3.low_x)),

@@ -2,9 +2,9 @@ enable subgroups;
 
 // gemm, subgroup family, 8 lanes: for lavapipe, where a subgroup is an AVX register.
 // There a load costs tens of instructions and a barrier more still, so a workgroup is one subgroup and there is no workgroup
-// memory. A subgroup makes 32 rows and TILE_COLUMNS columns of C: a lane loads 4 x 4 blocks of A and of B, hands its rows of A
-// to the other lanes, and owns some columns of C. Four of k go into one sum, because its accumulators, which are more than a CPU
-// has registers, are fetched and put back every time. Larger tiles load less and take longer to compile.
+// memory. A subgroup makes 32 rows and TILE_COLUMNS columns of the product: a lane loads 4 x 4 blocks of both operands, hands
+// its rows of operand_a to the other lanes, and owns some columns. Four of k go into one sum, because its accumulators, which
+// are more than a CPU has registers, are fetched and put back every time. Larger tiles load less and take longer to compile.
 // Needs columns_32.wgsl or columns_64.wgsl, operands_*.wgsl, gemm.wgsl and an operation.
 
 const SUBGROUP_SIZE = 8u;

@@ -1,6 +1,6 @@
 // gemm, second half of split-K: adds up what the parts of k have come to, always in their order, and ends the product with its
 // epilogue. operand_a: (parts, M, N), what gemm_partial.wgsl wrote; operand_b is not read. A workgroup of 8 x 8 threads ends
-// a 32 x 32 tile of C, as gemm_tile.wgsl does. Needs operands_*.wgsl, gemm.wgsl and an operation.
+// a 32 x 32 tile of the product, as gemm_tile.wgsl does. Needs operands_*.wgsl, gemm.wgsl and an operation.
 
 override PARTS: u32 = 1u;
 

@@ -1,27 +1,28 @@
 // gemm, tile family: for GPUs.
-// A workgroup of 8 x 8 threads makes a tile of C, TILE_ROWS x 32, each thread four columns of it and four rows, or two times
-// four, from slices of A and B in workgroup memory, 32 deep: every thread loads one 4 x 4 block of each operand, or two of A.
+// A workgroup of 8 x 8 threads makes a tile of the product, TILE_ROWS x 32, each thread four columns of it and four rows, or
+// two times four, from slices of the operands in workgroup memory, 32 deep: every thread loads one 4 x 4 block of each, or two of
+// operand_a.
 // Needs tile_32x32.wgsl or tile_64x32.wgsl, operands_*.wgsl, gemm.wgsl and an operation.
 
 const TILE_COLUMNS = 32u;
 const DEPTH = 32u;
-const ROW_QUADS = TILE_ROWS / 4u;
-const COLUMN_QUADS = TILE_COLUMNS / 4u;
+const ROW_BLOCKS = TILE_ROWS / 4u;
+const COLUMN_BLOCKS = TILE_COLUMNS / 4u;
 
 // [k][row / 4] and [k][column / 4]
-var<workgroup> a_tile: array<vec4f, DEPTH * ROW_QUADS>;
-var<workgroup> b_tile: array<vec4f, DEPTH * COLUMN_QUADS>;
+var<workgroup> a_tile: array<vec4f, DEPTH * ROW_BLOCKS>;
+var<workgroup> b_tile: array<vec4f, DEPTH * COLUMN_BLOCKS>;
 
-fn store_a_block(quad: u32, k_quad: u32, values: mat4x4f) {
+fn store_a_block(row_block: u32, k_block: u32, values: mat4x4f) {
   let columns = transpose(values);
   for (var i = 0u; i < 4u; i++) {
-    a_tile[(4u * k_quad + i) * ROW_QUADS + quad] = columns[i];
+    a_tile[(4u * k_block + i) * ROW_BLOCKS + row_block] = columns[i];
   }
 }
 
-fn store_b_block(quad: u32, k_quad: u32, values: mat4x4f) {
+fn store_b_block(column_block: u32, k_block: u32, values: mat4x4f) {
   for (var i = 0u; i < 4u; i++) {
-    b_tile[(4u * k_quad + i) * COLUMN_QUADS + quad] = values[i];
+    b_tile[(4u * k_block + i) * COLUMN_BLOCKS + column_block] = values[i];
   }
 }
 
@@ -39,14 +40,14 @@ fn main(
   // Neighbouring threads load neighbours in memory: along k where the operand is contiguous in k, else across it.
   let minor = local_index % 8u;
   let major = local_index / 8u;
-  let a_quad = select(minor, major, p.a_k == 1u);
-  let a_k_quad = select(major, minor, p.a_k == 1u);
-  let b_quad = select(minor, major, p.b_k == 1u);
-  let b_k_quad = select(major, minor, p.b_k == 1u);
+  let a_block = select(minor, major, p.a_k == 1u);
+  let a_k_block = select(major, minor, p.a_k == 1u);
+  let b_block = select(minor, major, p.b_k == 1u);
+  let b_k_block = select(major, minor, p.b_k == 1u);
 
-  let a_low = a_blocks(p, row0 + 4u * a_quad);
-  let a_high = a_blocks(p, row0 + 32u + 4u * a_quad);
-  let b = b_blocks(p, column0 + 4u * b_quad);
+  let a_low = a_blocks(p, row0 + 4u * a_block);
+  let a_high = a_blocks(p, row0 + 32u + 4u * a_block);
+  let b = b_blocks(p, column0 + 4u * b_block);
 
   var c0 = vec4f();
   var c1 = vec4f();
@@ -58,27 +59,27 @@ fn main(
   var c7 = vec4f();
   var low_sums = vec4f();
   var high_sums = vec4f();
-  // A dispatch is one workgroup deep, or each has its part of k, and its rows of C below those of the one before.
+  // A dispatch is one workgroup deep, or each has its part of k, and its rows of sums below those of the one before.
   let depth = (p.K + num_workgroups.z * DEPTH - 1u) / (num_workgroups.z * DEPTH) * DEPTH;
   let end = min(p.K, (workgroup_id.z + 1u) * depth);
   for (var k0 = workgroup_id.z * depth; k0 < end; k0 += DEPTH) {
-    let a_k = k0 + 4u * a_k_quad;
-    store_a_block(a_quad, a_k_quad, inside_k(load_a_block(p, a_low, a_k), a_k, p.K));
+    let a_k = k0 + 4u * a_k_block;
+    store_a_block(a_block, a_k_block, inside_k(load_a_block(p, a_low, a_k), a_k, p.K));
     if (TILE_ROWS == 64u) {
-      store_a_block(8u + a_quad, a_k_quad, inside_k(load_a_block(p, a_high, a_k), a_k, p.K));
+      store_a_block(8u + a_block, a_k_block, inside_k(load_a_block(p, a_high, a_k), a_k, p.K));
     }
-    store_b_block(b_quad, b_k_quad, load_b_block(p, b, k0 + 4u * b_k_quad));
+    store_b_block(b_block, b_k_block, load_b_block(p, b, k0 + 4u * b_k_block));
     workgroupBarrier();
     for (var k = 0u; k < DEPTH; k++) {
-      let columns = b_tile[k * COLUMN_QUADS + local.x];
-      let low = a_tile[k * ROW_QUADS + local.y];
+      let columns = b_tile[k * COLUMN_BLOCKS + local.x];
+      let low = a_tile[k * ROW_BLOCKS + local.y];
       c0 += low.x * columns;
       c1 += low.y * columns;
       c2 += low.z * columns;
       c3 += low.w * columns;
       low_sums += low;
       if (TILE_ROWS == 64u) {
-        let high = a_tile[k * ROW_QUADS + 8u + local.y];
+        let high = a_tile[k * ROW_BLOCKS + 8u + local.y];
         c4 += high.x * columns;
         c5 += high.y * columns;
         c6 += high.z * columns;

@@ -24,8 +24,8 @@ fn scale(size: vec2u) -> vec2f {
   return 1.0 / vec2f(size);
 }
 
-fn to_indices(quads: vec4u) -> Indices {
-  return vec4f(quads) + 0.5;
+fn to_indices(vec4s: vec4u) -> Indices {
+  return vec4f(vec4s) + 0.5;
 }
 
 // The middle of a texel, as a sampler wants it: which column, after whole rows, and which row.

@@ -12,8 +12,8 @@ alias Indices = vec4u;
 
 fn open_operands() {}
 
-fn to_indices(quads: vec4u) -> Indices {
-  return quads;
+fn to_indices(vec4s: vec4u) -> Indices {
+  return vec4s;
 }
 
 fn texel(index: u32) -> vec2u {

@@ -1,6 +1,6 @@
 // gemm, operands read four neighbours at a time: whichever of an operand's two dimensions is contiguous in memory must be a
 // multiple of four. The other one may have any size. Beyond the end the last element is read again; in a block that begins
-// below K, A is zero beyond K. Needs operands_buffer.wgsl, operands_texture.wgsl or operands_sampled.wgsl.
+// below K, operand_a is zero beyond K. Needs operands_buffer.wgsl, operands_texture.wgsl or operands_sampled.wgsl.
 
 alias Element = vec4f;
 const WIDTH = 4u;  // numbers of an Element: 2^SHIFT, because SwiftShader's compiler would divide, lane by lane
@@ -24,12 +24,12 @@ struct Blocks {
   last: Indices,   // of those in K
 }
 
-// Rows row .. row + 3 of A.
+// Rows row .. row + 3 of operand_a.
 fn a_blocks(p: Problem, row: u32) -> Blocks {
   return blocks(row, p.M, p.a_row, p.K, p.a_k, p.a_along_k);
 }
 
-// Columns column .. column + 3 of B.
+// Columns column .. column + 3 of operand_b.
 fn b_blocks(p: Problem, column: u32) -> Blocks {
   return blocks(column, p.N, p.b_column, p.K, p.b_k, p.b_along_k);
 }
@@ -40,9 +40,9 @@ fn blocks(position: u32, size: u32, stride: u32, K: u32, k_stride: u32, along_k:
     let first = min(position + numbers, vec4u(size - 1u)) * (stride >> 2u);
     return Blocks(to_indices(first), 1, to_indices(first + ((K - 1u) >> 2u)));
   }
-  let quad = min(position, size - 1u) >> 2u;
-  let last = vec4u((K - 1u) * (k_stride >> 2u) + quad);
-  return Blocks(to_indices(min(numbers * (k_stride >> 2u) + quad, last)), Index(k_stride), to_indices(last));
+  let across = min(position, size - 1u) >> 2u;
+  let last = vec4u((K - 1u) * (k_stride >> 2u) + across);
+  return Blocks(to_indices(min(numbers * (k_stride >> 2u) + across, last)), Index(k_stride), to_indices(last));
 }
 
 // The four vectors of the block at k, a multiple of four.
@@ -50,7 +50,7 @@ fn vectors(b: Blocks, k: u32) -> Indices {
   return min(b.first + Index(i32(k >> 2u)) * b.step, b.last);
 }
 
-// Four rows of A, each with its k .. k + 3; k a multiple of four. Rows beyond M hold something.
+// Four rows of operand_a, each with its k .. k + 3; k a multiple of four. Rows beyond M hold something.
 fn load_a_block(p: Problem, a: Blocks, k: u32) -> mat4x4f {
   let at = vectors(a, k);
   let values = mat4x4f(read_a(at.x), read_a(at.y), read_a(at.z), read_a(at.w));
@@ -60,12 +60,12 @@ fn load_a_block(p: Problem, a: Blocks, k: u32) -> mat4x4f {
   return inside_k(transpose(values), k, p.K);
 }
 
-// One of the four vectors of a block of B.
+// One of the four vectors of a block of operand_b.
 fn load_b_vector(p: Problem, at: Index, k: u32) -> vec4f {
   return load_b(p.part, at);
 }
 
-// Four columns of B, each with its k .. k + 3, of a block's vectors. Columns beyond N hold something.
+// Four columns of operand_b, each with its k .. k + 3, of a block's vectors. Columns beyond N hold something.
 fn columns_of_b(p: Problem, values: mat4x4f) -> mat4x4f {
   if (p.b_along_k) {
     return values;

@@ -31,3 +31,13 @@ fn shuffled_position(position: u32, n: u32, half_bits: u32, seed: u32, epoch: u3
   }
   return value;
 }
+
+// Which image is number `place`, counted from the first one of an epoch, whose images follow one another without end: in the order
+// that the seed gives each epoch, or with half_bits = 0 in their own. So a batch may straddle epochs, even several of them.
+fn sample_at(place: u32, n: u32, half_bits: u32, seed: u32, epoch: u32) -> u32 {
+  let position = place % n;
+  if (half_bits == 0u) {
+    return position;
+  }
+  return shuffled_position(position, n, half_bits, seed, epoch + place / n);
+}

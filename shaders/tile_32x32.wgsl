@@ -1,2 +1,2 @@
-// gemm, tile family: 4 rows by 4 columns of C for each thread.
+// gemm, tile family: 4 rows by 4 columns of the product for each thread.
 const TILE_ROWS = 32u;

@@ -10,14 +10,18 @@ import type { VaeConfig } from './vae/config.ts';
 import { type CreateOptions, Vae } from './vae/vae.ts';
 
 export { loadMnist, NoAdapterError } from '#host';
-export { DataError, type DataSet, type ImageSet, takeFirst } from './data/dataset.ts';
+export { DataError, type DataSet, type ImageSet, type Labels, takeFirst } from './data/dataset.ts';
+export type { LoadOptions } from './data/mnist.ts';
+export { dataHints } from './data/validate.ts';
 export { type Device, DeviceLimitError, DeviceLostError, GpuError } from './gpu/device.ts';
+export type { Losses } from './train/losses.ts';
+export { NonFiniteError } from './train/non-finite.ts';
+export { BusyError, DisposedError } from './train/queue.ts';
+export { RepeatedDeviceLossError } from './train/recovery.ts';
+export { LostStepsError } from './train/replay.ts';
+export { type NamedTensor, SafetensorsError } from './train/safetensors.ts';
 export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
 export { ConfigError, type VaeConfig } from './vae/config.ts';
-export type { Losses } from './vae/losses.ts';
-export { NonFiniteError } from './vae/non-finite.ts';
-export { RepeatedDeviceLossError } from './vae/recovery.ts';
-export { type NamedTensor, SafetensorsError } from './vae/safetensors.ts';
 export type { CreateOptions, EpochResult, Progress, Snapshot, SnapshotReason, TrainOptions, Vae } from './vae/vae.ts';
 
 /**
@@ -42,6 +46,7 @@ export async function createDevice(options: OpenAdapterOptions = {}): Promise<De
  *
  * @param options where to go on or begin, and where to go when the device is lost
  * @throws ConfigError for a setting that cannot be used, or that contradicts `options.snapshot`
+ * @throws DataError if the data contradicts itself
  * @throws DeviceLimitError if a tensor does not fit the device
  */
 export function createVae(

@@ -1,7 +1,10 @@
 // The step that every contender does: 784-512-256-2 at batch 128, BCE + KL, Adam, on the same images in the same order
 // from the same initial parameters. The noise is each one's own.
 import type { DataSet } from '../../src/data/dataset.ts';
-import { flattenParameters, initialParameters, type Layer, parameterTable } from '../../src/vae/parameters.ts';
+import { flattenParameters, initialParameters } from '../../src/nn/parameters.ts';
+import { settle } from '../../src/train/model.ts';
+import { vae } from '../../src/vae/model.ts';
+import { type Layer, vaeLayers } from '../layers.ts';
 
 export const HIDDEN = [512, 256];
 export const LATENT = 2;
@@ -42,7 +45,9 @@ export function initialLayers({ train }: DataSet): {
   heads: InitialLayer;
   decoder: InitialLayer[];
 } {
-  const table = parameterTable({ hidden: HIDDEN, latent: LATENT }, train.rows * train.columns);
+  const config = { hidden: HIDDEN, latent: LATENT };
+  const imageSize = train.rows * train.columns;
+  const { table } = settle(vae, config, { rows: 1, columns: imageSize, channels: 1, classes: 0 });
   const flat = flattenParameters(table, initialParameters(table, 0));
   const initial = ({ name, inputs, outputs, weightOffset, biasOffset }: Layer): InitialLayer => {
     const weight = flat.slice(weightOffset, weightOffset + outputs * inputs);
@@ -50,5 +55,7 @@ export function initialLayers({ train }: DataSet): {
     const transposedWeight = weight.map((_, i) => weight[(i % outputs) * inputs + Math.floor(i / outputs)]!);
     return { name, inputs, outputs, weight, transposedWeight, bias };
   };
-  return { encoder: table.encoder.map(initial), heads: initial(table.heads), decoder: table.decoder.map(initial) };
+  const layers = vaeLayers(config, imageSize).map(initial);
+  const heads = layers.findIndex(({ name }) => name === 'mu+logvar');
+  return { encoder: layers.slice(0, heads), heads: layers[heads]!, decoder: layers.slice(heads + 1) };
 }

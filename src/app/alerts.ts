@@ -1,11 +1,26 @@
 import { button, element } from './dom.ts';
 
-/** Where trouble is told: one panel for each trouble, announced at once, closed by the visitor or when it is over. */
+/** More at once would hide the page. */
+const MOST = 3;
+
+/**
+ * Where trouble is told: one panel for each trouble, announced at once, closed by the visitor or when it is over. What is no
+ * trouble is a note, announced when there is time.
+ */
 export class Alerts {
-  readonly root = element('div', { class: 'alerts' });
+  readonly root: HTMLElement;
+  #panels = element('div', { class: 'alerts' });
+  #notes = element('div', { class: 'notes', 'aria-live': 'polite' });
+  #closedTo: () => HTMLElement | null;
+
+  /** @param closedTo what gets the focus when a panel that has it is closed */
+  constructor(closedTo: () => HTMLElement | null) {
+    this.#closedTo = closedTo;
+    this.root = element('div', { class: 'messages' }, this.#panels, this.#notes);
+  }
 
   /** @param title what happened; the message says what was expected and what to do */
-  show(title: string, message: string, more: readonly string[] = []): void {
+  show(title: string, message: string, more: readonly (string | HTMLElement)[] = []): void {
     const list = more.length > 0 ? [element('ul', {}, ...more.map((line) => element('li', {}, line)))] : [];
     const panel = element(
       'div',
@@ -14,8 +29,11 @@ export class Alerts {
       element('p', {}, message),
       ...list,
     );
-    panel.append(button('Dismiss', () => panel.remove(), { class: 'quiet' }));
-    this.root.replaceChildren(panel);
+    this.#closable(panel);
+    // The same trouble again takes the place of the first time; another one stands below, for the first is its reason.
+    const same = [...this.#panels.children].find((other) => other.querySelector('strong')?.textContent === title);
+    if (same) same.replaceWith(panel);
+    else if (this.#panels.children.length < MOST) this.#panels.append(panel);
   }
 
   error(title: string, error: unknown): void {
@@ -23,8 +41,24 @@ export class Alerts {
     this.show(title, message.charAt(0).toUpperCase() + message.slice(1));
   }
 
+  note(...content: (string | HTMLElement)[]): void {
+    const panel = element('div', { class: 'note-panel' }, element('p', {}, ...content));
+    this.#closable(panel);
+    this.#notes.replaceChildren(panel);
+  }
+
   clear(): void {
-    this.root.replaceChildren();
+    this.#panels.replaceChildren();
+    this.#notes.replaceChildren();
+  }
+
+  #closable(panel: HTMLElement): void {
+    const close = (): void => {
+      const focused = panel.contains(document.activeElement);
+      panel.remove();
+      if (focused) (this.root.querySelector('button') ?? this.#closedTo())?.focus();
+    };
+    panel.append(button('Dismiss', close, { class: 'quiet' }));
   }
 }
 

@@ -1,53 +1,51 @@
 import { readFiles } from '../host/mnist.browser.ts';
-import { readCheckpoint, writeCheckpoint } from '../index.ts';
-import type { VaeConfig } from '../vae/config.ts';
+import { readCheckpoint, type VaeConfig, writeCheckpoint } from '../index.ts';
 import type { Alerts } from './alerts.ts';
-import { button, element, region, saveFile } from './dom.ts';
+import { dataChooser } from './data-chooser.ts';
+import { button, element, region, saveFile, setEnabled } from './dom.ts';
+import type { Keeper } from './keeper.ts';
 import { metricsCsv } from './metrics.ts';
+import { isSafetensors, readModelFile } from './model-file.ts';
+import { Run } from './run.ts';
 import type { Session } from './session.ts';
-import { EXPECTED, formatHash, formatSetting, parseSetting, type SettingName } from './settings.ts';
-import type { StoredSession } from './storage.ts';
-
-const FIELDS: readonly { name: SettingName; label: string; mode: 'numeric' | 'decimal' | 'text' }[] = [
-  { name: 'epochs', label: 'Epochs', mode: 'numeric' },
-  { name: 'learningRate', label: 'Learning rate', mode: 'decimal' },
-  { name: 'beta', label: 'β (weight of KL)', mode: 'decimal' },
-  { name: 'batch', label: 'Batch', mode: 'numeric' },
-  { name: 'latent', label: 'Latent dimensions', mode: 'numeric' },
-  { name: 'hidden', label: 'Hidden layers', mode: 'text' },
-  { name: 'seed', label: 'Seed', mode: 'numeric' },
-];
-
-/** Larger files are no checkpoint that this page could have made. */
-const MOST_CHECKPOINT_BYTES = 2 ** 29;
+import { formatHash, formatSetting, parseHash, type SettingName, sameSettings } from './settings.ts';
+import { SettingsForm } from './settings-form.ts';
+import { loadCheckpoint, type StoredRun } from './storage.ts';
 
 /** Everything that can be done to the model: buttons, settings, files. */
 export class Controls {
   readonly root: HTMLElement;
   #session: Session;
   #alerts: Alerts;
-  #wanted: VaeConfig;
+  #keeper: Keeper;
+  #form: SettingsForm;
+  /** The run whose settings the form shows. */
+  #shownRun: Run;
   #train: HTMLButtonElement;
   #step: HTMLButtonElement;
   #reset: HTMLButtonElement;
+  #undo: HTMLButtonElement;
   #resume: HTMLButtonElement;
+  #resumeText = element('p', { id: 'resume-text', class: 'hint resume' });
+  #offered: StoredRun | undefined;
   #needsModel: HTMLButtonElement[];
-  #fields = new Map<SettingName, { input: HTMLInputElement; note: HTMLElement }>();
   #dataName = element('span', { class: 'number' });
 
-  constructor(session: Session, alerts: Alerts, stored: StoredSession | undefined) {
+  constructor(session: Session, alerts: Alerts, keeper: Keeper) {
     this.#session = session;
     this.#alerts = alerts;
-    this.#wanted = session.vae.config;
+    this.#keeper = keeper;
+    this.#shownRun = session.run;
+    const { config } = session.vae;
+    this.#form = new SettingsForm(config, () => this.#do('Applying the settings', () => this.#apply()));
     this.#train = button('Train', () => this.#do('Training', () => this.#toggle()), { class: 'primary' });
     this.#step = button('Step', () => this.#do('The step', () => session.step()));
     this.#reset = button('Reset', () => this.#do('The reset', () => this.#rebuild()));
-    this.#resume = button('Resume last session', () => this.#do('Resuming', () => this.#resumeFrom(stored)));
-    this.#resume.hidden = stored === undefined;
-    if (stored) {
-      const when = new Date(stored.savedAt).toLocaleString();
-      this.#resume.title = `Step ${stored.step} of ${stored.steps}, kept in this browser on ${when}`;
-    }
+    this.#undo = button('Undo', () => this.#do('Going back', () => this.#goBack()));
+    this.#resume = button('Resume last session', () => this.#do('Resuming', () => this.#resumeOffered()), {
+      'aria-describedby': this.#resumeText.id,
+    });
+    this.#resume.hidden = true;
     const save = button('Save checkpoint', () => this.#do('Saving the checkpoint', () => this.#save()));
     const file = element('input', {
       type: 'file',
@@ -64,122 +62,157 @@ export class Controls {
     const metrics = button('Download metrics', () =>
       saveFile('metrics.csv', metricsCsv(session.vae.history), 'text/csv'),
     );
-    const link = button(
-      'Copy link',
-      () => this.#do('Copying the link', () => navigator.clipboard.writeText(location.href)),
-      {
-        title: 'A link with all settings: it reproduces this run',
-      },
-    );
+    const link = button('Copy link', () => this.#do('Copying the link', () => this.#copyLink()), {
+      title: 'A link with all settings in use: it reproduces this run',
+    });
     this.#needsModel = [save, load];
     this.root = region(
       'Controls',
-      element('div', { class: 'buttons' }, this.#train, this.#step, this.#reset, this.#resume),
-      element('form', { class: 'settings' }, ...FIELDS.map((field) => this.#field(field))),
-      this.#dataChooser(),
+      element('div', { class: 'buttons' }, this.#train, this.#step, this.#reset, this.#undo, this.#resume),
+      this.#resumeText,
+      this.#form.root,
+      element(
+        'div',
+        { class: 'data' },
+        element('p', {}, this.#dataName),
+        ...dataChooser((files) => void this.takeFiles(files)),
+      ),
       element('div', { class: 'buttons files-buttons' }, save, load, file, metrics, link),
     );
-    this.root.querySelector('form')?.addEventListener('submit', (event) => event.preventDefault());
     session.listen((event) => {
-      if (event === 'model') this.#take(session.vae.config);
+      if (event === 'model') this.#take();
       if (event === 'model' || event === 'activity') this.#show();
     });
-    this.#take(session.vae.config);
+    this.#take();
     this.#show();
   }
 
-  /** Takes dropped or chosen data files. */
+  /** Takes dropped or chosen files: a checkpoint, a model or data. */
   async takeFiles(files: readonly File[]): Promise<void> {
-    const checkpoint = files.length === 1 && files[0]!.name.endsWith('.safetensors') ? files[0] : undefined;
-    if (checkpoint) await this.#do('Loading the checkpoint', () => this.#load(checkpoint));
-    else
+    const [first] = files;
+    if (files.length === 1 && (first!.name.endsWith('.safetensors') || (await isSafetensors(first!)))) {
+      await this.#do('Loading the checkpoint', () => this.#load(first!));
+    } else
       await this.#do('Loading the data set', async () => {
         const data = await readFiles(files);
-        await this.#session.build(this.#wanted, { data });
+        await this.#session.build(this.#takeSettings(), { data });
       });
   }
 
-  #field({ name, label, mode }: (typeof FIELDS)[number]): HTMLElement {
-    const id = `setting-${name}`;
-    const input = element('input', {
-      id,
-      type: 'text',
-      inputmode: mode,
-      autocomplete: 'off',
-      spellcheck: 'false',
-      'aria-describedby': `${id}-note`,
-    });
-    const note = element('span', { id: `${id}-note`, class: 'note' });
-    input.addEventListener('input', () => this.#edited(name));
-    input.addEventListener('change', () => this.#edited(name));
-    this.#fields.set(name, { input, note });
-    return element('div', { class: 'field' }, element('label', { for: id }, label), input, note);
+  /** Another link was opened in the same tab: another run, which can be undone as any other. */
+  async takeLink(hash: string): Promise<void> {
+    const { config, refused } = parseHash(hash);
+    const { vae } = this.#session;
+    // The same link again is the same run from its beginning.
+    if (vae.step > 0 || !sameSettings(config, vae.config))
+      await this.#do('Opening the link', () => this.#session.build(config));
+    this.tellRefused(refused);
+    history.replaceState(null, '', formatHash(this.#session.vae.config));
   }
 
-  #edited(name: SettingName): void {
-    const { input } = this.#fields.get(name)!;
-    const value = parseSetting(name, input.value);
-    input.setAttribute('aria-invalid', String(value === undefined));
-    if (value !== undefined) this.#wanted = { ...this.#wanted, [name]: value };
-    this.#notes();
-    history.replaceState(null, '', formatHash(this.#wanted));
+  /** @param names of settings in a link */
+  tellRefused(names: readonly string[]): void {
+    if (names.length === 0) return;
+    const message = `Ignored: ${names.join(', ')}. The defaults stand in for them.`;
+    this.#alerts.show('The link has settings that cannot be used', message);
   }
 
-  #notes(): void {
-    for (const [name, { input, note }] of this.#fields) {
-      const invalid = input.getAttribute('aria-invalid') === 'true';
-      const changed = formatSetting(name, this.#wanted) !== formatSetting(name, this.#session.vae.config);
-      const applies = name === 'epochs' ? 'applies at Train' : 'applies on reset';
-      note.textContent = invalid ? `expected ${EXPECTED[name]}` : changed ? applies : '';
-    }
-  }
-
-  /** Shows a model's settings. */
-  #take(config: VaeConfig): void {
-    this.#wanted = config;
-    for (const [name, { input }] of this.#fields) {
-      input.value = formatSetting(name, config);
-      input.setAttribute('aria-invalid', 'false');
-    }
-    this.#notes();
-    history.replaceState(null, '', formatHash(config));
-    const { name, train, test } = this.#session.data;
-    this.#dataName.textContent = `${name}: ${train.count.toLocaleString('en-US')} training and ${test.count.toLocaleString('en-US')} test images, ${train.columns}\u00a0×\u00a0${train.rows}`;
+  /** The session has a model: its own settings are shown, and its own link. */
+  #take(): void {
+    const { run, vae, data } = this.#session;
+    const before = this.#form.inUse;
+    // What is typed and waits stays, if only something else has changed or the same model is on another device.
+    const same = (name: SettingName) => formatSetting(name, before) === formatSetting(name, vae.config);
+    this.#form.use(vae.config, run === this.#shownRun ? same : undefined);
+    this.#shownRun = run;
+    history.replaceState(null, '', formatHash(vae.config));
+    const { name, train, test } = data;
+    const count = (n: number) => n.toLocaleString('en-US');
+    this.#dataName.textContent = `${name}: ${count(train.count)} training and ${count(test.count)} test images, ${train.columns}\u00a0×\u00a0${train.rows}`;
+    void this.#offer();
   }
 
   #show(): void {
-    const { training, busy } = this.#session;
+    const { training, busy, replaced, finished, vae } = this.#session;
     this.#train.textContent = training ? 'Pause' : 'Train';
-    this.#train.disabled = busy;
-    this.#step.disabled = training || busy || this.#session.finished;
-    this.#reset.disabled = busy;
-    this.#resume.disabled = training || busy;
-    for (const each of this.#needsModel) each.disabled = busy;
+    setEnabled(this.#train, !busy);
+    setEnabled(this.#step, !training && !busy && !finished);
+    setEnabled(this.#reset, !busy);
+    setEnabled(this.#undo, !busy);
+    setEnabled(this.#resume, !training && !busy);
+    for (const each of this.#needsModel) setEnabled(each, !busy);
+    this.#hide(this.#undo, !replaced);
+    if (replaced) this.#undo.textContent = `Undo: back to step ${replaced.snapshot.step}`;
+    // Once there is something new, the last session is not what comes next.
+    this.#hide(this.#resume, !this.#offered || training || vae.step > 0);
+    this.#resumeText.hidden = this.#resume.hidden;
+  }
+
+  /** A button that goes must not take the focus with it. */
+  #hide(node: HTMLButtonElement, hidden: boolean): void {
+    if (hidden && document.activeElement === node) this.#train.focus();
+    node.hidden = hidden;
+  }
+
+  async #offer(): Promise<void> {
+    const offered = await this.#keeper.offer().catch(() => undefined);
+    this.#offered = offered;
+    if (offered) {
+      const { config, step, steps, savedAt } = offered;
+      const layers = [...config.hidden, config.latent].join('-');
+      const settings = `layers ${layers}, batch ${config.batch}, learning rate ${config.learningRate}, β ${config.beta}, seed ${config.seed}`;
+      this.#resumeText.textContent = `The last session: step ${step} of ${steps}, ${settings}; ${new Date(savedAt).toLocaleString()}.`;
+    }
+    this.#show();
   }
 
   async #toggle(): Promise<void> {
     const session = this.#session;
     if (session.training) return session.pause();
-    this.#resume.hidden = true;
-    const { epochs } = this.#wanted;
-    if (epochs !== session.vae.config.epochs) {
-      const wanted = this.#wanted;
-      await session.build({ epochs }, { snapshot: await session.vae.snapshot() });
-      // The other changes go on waiting for a reset.
-      for (const [name, { input }] of this.#fields) input.value = formatSetting(name, wanted);
-      this.#wanted = wanted;
-      this.#notes();
-    }
+    const { epochs } = this.#form.wanted;
+    if (!this.#form.valid) this.#tellFields();
+    if (epochs !== session.vae.config.epochs) await session.setEpochs(epochs);
     if (session.finished) {
-      this.#alerts.show(
-        'Training is finished',
-        'All epochs are done: ask for more epochs, or press Reset to begin anew.',
+      this.#alerts.note(
+        'Training is finished: all epochs are done. Ask for more epochs, or press Reset to begin anew.',
       );
     } else session.train();
   }
 
+  /** Enter: more or fewer epochs at once, anything else as Reset does. */
+  async #apply(): Promise<void> {
+    const session = this.#session;
+    // The field says what is wrong with its text.
+    if (!this.#form.valid) return;
+    const { wanted } = this.#form;
+    if (sameSettings(wanted, session.vae.config)) return;
+    if (!sameSettings({ ...wanted, epochs: session.vae.config.epochs }, session.vae.config)) return this.#rebuild();
+    const { training } = session;
+    await session.setEpochs(wanted.epochs);
+    if (training && !session.finished) session.train();
+  }
+
   async #rebuild(): Promise<void> {
-    await this.#session.build(this.#wanted);
+    await this.#session.build(this.#takeSettings());
+  }
+
+  /** What the form asks for; of what it cannot have, the visitor is told. */
+  #takeSettings(): VaeConfig {
+    const { wanted } = this.#form;
+    this.#tellFields();
+    return wanted;
+  }
+
+  #tellFields(): void {
+    const refused = this.#form.refuse();
+    if (refused.length > 0) this.#alerts.show('A setting cannot be used', refused.join(' '));
+  }
+
+  async #goBack(): Promise<void> {
+    const { replaced, vae } = this.#session;
+    await this.#session.undo();
+    if (replaced && vae.step > 0)
+      this.#alerts.note(`Back at step ${replaced.snapshot.step}. Undo again for step ${vae.step} of the other run.`);
   }
 
   async #save(): Promise<void> {
@@ -192,30 +225,36 @@ export class Controls {
   }
 
   async #load(file: File): Promise<void> {
-    if (file.size > MOST_CHECKPOINT_BYTES) {
-      throw new RangeError(
-        `load ${file.name}: expected at most ${MOST_CHECKPOINT_BYTES} bytes, got ${file.size}: choose a checkpoint`,
-      );
+    const session = this.#session;
+    const loaded = await readModelFile(file, session.data);
+    if ('snapshot' in loaded) return session.build({}, loaded);
+    const run = new Run(session.data);
+    run.past.beginning = 'as loaded';
+    await session.build(loaded.config, { parameters: loaded.parameters, run });
+    this.#alerts.note(
+      `${file.name} is a model without the optimizer’s state: it is shown as it is, and Train begins with it at step 0.`,
+    );
+  }
+
+  async #resumeOffered(): Promise<void> {
+    const offered = this.#offered;
+    if (!offered) return;
+    const { data } = this.#session;
+    const run = (await this.#keeper.claim(offered.id)) ? new Run(data, offered.id) : new Run(data);
+    await this.#session.build({}, { snapshot: readCheckpoint(await loadCheckpoint(offered.id)), run });
+  }
+
+  /** Of what is in use, not of what is typed and waits for a reset. */
+  async #copyLink(): Promise<void> {
+    const link = new URL(formatHash(this.#session.vae.config), location.href).href;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.#alerts.note('The link is copied.');
+    } catch {
+      const field = element('input', { type: 'text', readonly: true, value: link, 'aria-label': 'Link' });
+      this.#alerts.note('This browser does not let the page copy: copy the link from here. ', field);
+      field.select();
     }
-    const snapshot = readCheckpoint(new Uint8Array(await file.arrayBuffer()));
-    await this.#session.build({}, { snapshot });
-  }
-
-  async #resumeFrom(stored: StoredSession | undefined): Promise<void> {
-    if (!stored) return;
-    await this.#session.build({}, { snapshot: readCheckpoint(stored.checkpoint) });
-    this.#resume.hidden = true;
-  }
-
-  #dataChooser(): HTMLElement {
-    const input = element('input', { type: 'file', multiple: true, id: 'data-files', class: 'files' });
-    input.addEventListener('change', () => {
-      const files = [...(input.files ?? [])];
-      input.value = '';
-      if (files.length > 0) void this.takeFiles(files);
-    });
-    const label = element('label', { for: 'data-files' }, 'Other data: four IDX files, or drop them anywhere');
-    return element('div', { class: 'data' }, element('p', {}, this.#dataName), label, input);
   }
 
   async #do(what: string, work: () => Promise<void>): Promise<void> {

@@ -1,5 +1,5 @@
 import { element } from './dom.ts';
-import { formatNumber } from './plane-overlay.ts';
+import { formatNumber, fraction } from './numbers.ts';
 
 interface Row {
   root: HTMLElement;
@@ -13,7 +13,8 @@ interface Row {
  * bar for each dimension's KL. Without more than two dimensions there is nothing to choose and it stays hidden.
  */
 export class Dimensions {
-  readonly root = element('details', { class: 'dimensions', open: true });
+  /** Closed where it would lie between the plane and the field to draw in. */
+  readonly root = element('details', { class: 'dimensions', open: matchMedia('(min-width: 1080px)').matches });
   /** The cursor: all dimensions. */
   z: Float32Array = new Float32Array(2);
   axes: readonly [number, number] = [0, 1];
@@ -60,9 +61,10 @@ export class Dimensions {
 
   /** @param kl nats per image, by dimension */
   showKl(kl: readonly number[]): void {
-    const largest = Math.max(...kl, 1e-6);
+    // A dimension whose KL is infinite or no number at all does not hide the others.
+    const largest = Math.max(...kl.filter(Number.isFinite), 1e-6);
     for (const [d, { bar, kl: text }] of this.#rows.entries()) {
-      bar.value = kl[d]! / largest;
+      bar.value = fraction(kl[d]!, largest);
       text.textContent = `${formatNumber(kl[d]!, 2)} nats`;
     }
   }

@@ -17,8 +17,15 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 
 export function button(text: string, onClick: () => void, attributes: Attributes = {}): HTMLButtonElement {
   const node = element('button', { type: 'button', ...attributes }, text);
-  node.addEventListener('click', onClick);
+  node.addEventListener('click', () => {
+    if (node.getAttribute('aria-disabled') !== 'true') onClick();
+  });
   return node;
+}
+
+/** Makes a button one that does nothing for now. It keeps the focus, which `disabled` would take from it. */
+export function setEnabled(node: HTMLButtonElement, enabled: boolean): void {
+  node.setAttribute('aria-disabled', String(!enabled));
 }
 
 let nextId = 0;
@@ -38,19 +45,6 @@ export function saveFile(name: string, content: BlobPart, type: string): void {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
-/** Lays canvases over each other, as they are now, and saves the result as a PNG on an opaque background. */
-export function savePng(name: string, canvases: readonly HTMLCanvasElement[], background: string): void {
-  const first = canvases[0]!;
-  const sheet = element('canvas', { width: first.width, height: first.height });
-  const context = sheet.getContext('2d')!;
-  context.fillStyle = background;
-  context.fillRect(0, 0, sheet.width, sheet.height);
-  for (const canvas of canvases) context.drawImage(canvas, 0, 0, sheet.width, sheet.height);
-  sheet.toBlob((blob) => {
-    if (blob) saveFile(name, blob, 'image/png');
-  }, 'image/png');
 }
 
 /**

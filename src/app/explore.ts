@@ -1,12 +1,14 @@
-import type { Painter } from '../gpu/painter.ts';
-import type { Model } from '../vae/inference.ts';
+import type { Model } from '../vae/live.ts';
 import { LiveDecoder } from '../vae/live.ts';
-import { button, element, region, savePng } from './dom.ts';
+import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
-import { formatNumber } from './plane-overlay.ts';
+import { formatNumber } from './numbers.ts';
+import type { Painter } from './painter.ts';
+import { savePicture } from './picture-file.ts';
+import { describeRun } from './run.ts';
 import type { Session } from './session.ts';
-import { theme } from './theme.ts';
-import type { View } from './views.ts';
+import { StepTag } from './step-tag.ts';
+import type { Picture, View } from './views.ts';
 
 const STRIP = 10;
 
@@ -17,22 +19,31 @@ export class DecodedPoint implements View {
   #strip = new ImageCanvas('Images decoded along the line from A to B', STRIP, 1);
   #text = element('span', { class: 'number' });
   #stripText = element('p', { class: 'hint' });
+  #tag = new StepTag();
+  #ends = '';
   #model: Model | undefined;
+  #session: Session | undefined;
   #decoder: LiveDecoder | undefined;
   #between: LiveDecoder | undefined;
+  #z = new Float32Array(0);
   #wanted: Float32Array | undefined;
   #running = false;
 
   constructor() {
     this.#point.canvas.classList.add('single');
-    const save = (): void => {
-      this.#strip.draw();
-      savePng('interpolation.png', [this.#strip.canvas], theme().background);
-    };
+    const save = (): void =>
+      void savePicture({
+        name: 'interpolation.png',
+        title: 'Interpolation',
+        lines: [`${this.#tag.text}. ${this.#ends}`, describeRun(this.#session!)],
+        legend: [],
+        height: (width) => width * this.#strip.ratio,
+        render: (width, height) => this.#strip.render(width, height),
+      });
     const saveStrip = button('PNG', save, { 'aria-label': 'Save the interpolation as PNG' });
     this.root = region(
       'Decoded point',
-      element('div', { class: 'tools' }, saveStrip),
+      element('div', { class: 'tools' }, this.#tag.root, saveStrip),
       element(
         'div',
         { class: 'decoded' },
@@ -44,17 +55,22 @@ export class DecodedPoint implements View {
     );
   }
 
-  bind(model: Model, painter: Painter, session: Session): void {
+  bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
     this.#model = model;
+    this.#session = session;
     this.#decoder = new LiveDecoder(model, 1);
     this.#between = new LiveDecoder(model, STRIP);
     this.#point.bind(painter, [this.#decoder.pixels], test);
     this.#strip.bind(painter, [this.#between.pixels], test);
-    this.#write(new Float32Array(model.latent));
+    // The plane's ring stays where it is if it can.
+    if (this.#z.length !== model.latent) this.#z = new Float32Array(model.latent);
+    this.#decoder.run(this.#z);
+    this.#write(this.#z);
     // Until ends are chosen, along the first dimension.
     const [from, to] = [-2, 2].map((first) => Float32Array.from({ length: model.latent }, (_, d) => (d ? 0 : first)));
     this.#line(from!, to!);
+    this.#ends = `Images decoded along the line from ${format(from!)} to ${format(to!)}, in equal steps.`;
     this.#stripText.textContent = `From ${format(from!)} to ${format(to!)}. Click two points of the plane, or press Enter on two, to choose the ends.`;
   }
 
@@ -68,21 +84,19 @@ export class DecodedPoint implements View {
     this.#model = undefined;
   }
 
-  pieces(): (() => void)[] {
-    return [
-      () => {
-        this.#decoder?.run();
-        this.#between?.run();
-        this.#point.draw();
-        this.#strip.draw();
-      },
-    ];
+  show(picture: Picture): void {
+    this.#decoder?.run();
+    this.#between?.run();
+    this.#point.draw();
+    this.#strip.draw();
+    this.#tag.show(picture);
   }
 
   /** Decodes a point as soon as the one before is on the screen; of many at once, the last. */
-  show(z: Float32Array): void {
+  moveTo(z: Float32Array): void {
     this.#write(z);
-    this.#wanted = z.slice();
+    this.#z = z.slice();
+    this.#wanted = this.#z;
     void this.#decode();
   }
 
@@ -97,6 +111,8 @@ export class DecodedPoint implements View {
         this.#point.draw();
         await this.#model.device.handle.queue.onSubmittedWorkDone();
       }
+    } catch (error) {
+      this.#session?.lookFailed(error);
     } finally {
       this.#running = false;
     }
@@ -106,6 +122,7 @@ export class DecodedPoint implements View {
   interpolate(from: Float32Array, to: Float32Array): void {
     this.#line(from, to);
     this.#strip.draw();
+    this.#ends = `Images decoded along the line from A ${format(from)} to B ${format(to)}, in equal steps.`;
     this.#stripText.textContent = `From A ${format(from)} to B ${format(to)} in equal steps.`;
   }
 

@@ -1,6 +1,7 @@
-import type { Losses } from '../vae/losses.ts';
-import type { NonFiniteError } from '../vae/non-finite.ts';
+import type { Losses } from '../train/losses.ts';
+import type { NonFiniteError } from '../train/non-finite.ts';
 import type { Vae } from '../vae/vae.ts';
+import { totalName } from './numbers.ts';
 
 /** The part of a session that tells how training goes. */
 export interface Trained {
@@ -30,7 +31,8 @@ export function hintFor(session: Trained): string {
     return `A learning rate of ${config.learningRate} is very small: expect hardly any change within an epoch.`;
   }
   if (isDefault(session)) return expectation(session);
-  return 'All losses are in nats per image. −ELBO = BCE + β·KL; lower is better.';
+  const total = config.beta === 1 ? '' : ` Trained is ${totalName(config.beta)}, which is −ELBO only where β is 1.`;
+  return `All losses are in nats per image. −ELBO = BCE + KL; lower is better.${total}`;
 }
 
 function collapseHint({ bce, kld }: Losses, session: Trained): string | undefined {

@@ -1,6 +1,7 @@
-import type { Painter, Sheet } from '../gpu/painter.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { element } from './dom.ts';
+import type { Painter, Sheet } from './painter.ts';
+import { printable } from './print.ts';
 import { onThemeChange, theme } from './theme.ts';
 
 /** Widest canvas, in its pixels; where the CPU draws, no wider than it is shown. */
@@ -33,6 +34,7 @@ export class ImageCanvas {
     this.#beside = beside > 1;
     this.#size(columns * beside, rows, { columns: 28, rows: 28 }, WIDEST);
     onThemeChange(() => this.draw());
+    printable(this.canvas, () => this.draw());
   }
 
   /** The canvas has its size before there is a model: nothing moves when there is one. */
@@ -71,22 +73,46 @@ export class ImageCanvas {
     this.#context = undefined;
   }
 
+  /** Shows nothing. */
+  clear(): void {
+    if (!this.#painter || !this.#context || this.#painter.device.lost) return;
+    this.#painter.draw(this.#context, []);
+  }
+
   /** Draws the tensors as they are then; does not wait. */
   draw(): void {
-    if (!this.#painter || !this.#context || this.#painter.device.lost) return;
+    if (this.#context) this.#drawOn(this.canvas, this.#context, this.#gap);
+  }
+
+  /** Height over width. */
+  get ratio(): number {
+    return this.canvas.height / this.canvas.width;
+  }
+
+  /** The same on a canvas of another size; what it shows can be copied in the same task. */
+  render(width: number, height: number): HTMLCanvasElement {
+    const canvas = element('canvas', { width, height });
+    if (this.#painter) {
+      this.#drawOn(canvas, this.#painter.attach(canvas), (this.#gap * width) / this.canvas.width);
+    }
+    return canvas;
+  }
+
+  #drawOn(canvas: HTMLCanvasElement, context: GPUCanvasContext, gap: number): void {
+    if (!this.#painter || this.#painter.device.lost) return;
     const total = this.#sheets.reduce((sum, sheet) => sum + sheet.rows, 0);
     const { paper, ink } = theme();
     let x = 0;
     let y = 0;
     for (const sheet of this.#sheets) {
-      const width = this.canvas.width / (this.#beside ? this.#sheets.length : 1);
-      const height = this.#beside ? this.canvas.height : (this.canvas.height * sheet.rows) / total;
-      this.#painter.placeSheet(sheet, this.canvas, { x, y, width, height, gap: this.#gap, paper, ink });
+      const width = canvas.width / (this.#beside ? this.#sheets.length : 1);
+      const height = this.#beside ? canvas.height : (canvas.height * sheet.rows) / total;
+      this.#painter.placeSheet(sheet, canvas, { x, y, width, height, gap, paper, ink });
       if (this.#beside) x += width;
       else y += height;
     }
     this.#painter.draw(
-      this.#context,
+      context,
       this.#sheets.map((drawing) => ({ drawing })),
     );
   }

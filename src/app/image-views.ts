@@ -1,13 +1,16 @@
+import { classesOf } from '../data/classes.ts';
 import type { ImageSet } from '../data/dataset.ts';
-import type { Painter } from '../gpu/painter.ts';
-import type { Model } from '../vae/inference.ts';
+import { normalNumbers } from '../nn/random.ts';
+import type { Model } from '../vae/live.ts';
 import { LiveDecoder, LiveReconstructor } from '../vae/live.ts';
-import { normalNumbers } from '../vae/random.ts';
-import { button, element, region, savePng } from './dom.ts';
+import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
+import type { Painter } from './painter.ts';
+import { savePicture } from './picture-file.ts';
+import { describeRun } from './run.ts';
 import type { Session } from './session.ts';
-import { theme } from './theme.ts';
-import type { View } from './views.ts';
+import { StepTag } from './step-tag.ts';
+import type { Picture, View } from './views.ts';
 
 const RECONSTRUCTED = 10;
 const SAMPLES = { columns: 10, rows: 3 };
@@ -16,35 +19,38 @@ const SAMPLES = { columns: 10, rows: 3 };
 abstract class ImageView implements View {
   readonly root: HTMLElement;
   protected readonly images: ImageCanvas;
+  protected session: Session | undefined;
+  #tag = new StepTag();
 
   constructor(name: string, caption: string, label: string, columns: number, rows: number) {
     this.images = new ImageCanvas(label, columns, rows);
     const file = `${name.toLowerCase()}.png`;
-    const save = (): void => {
-      // What a canvas shows can be copied only right after it was drawn.
-      this.images.draw();
-      savePng(file, [this.images.canvas], theme().background);
-    };
+    const save = (): void =>
+      void savePicture({
+        name: file,
+        title: name,
+        lines: [`${this.#tag.text}. ${caption}`, describeRun(this.session!)],
+        legend: [],
+        height: (width) => width * this.images.ratio,
+        render: (width, height) => this.images.render(width, height),
+      });
     const png = button('PNG', save, { 'aria-label': `Save the ${name.toLowerCase()} as PNG` });
     this.root = region(
       name,
-      element('div', { class: 'tools' }, png),
+      element('div', { class: 'tools' }, this.#tag.root, png),
       this.images.canvas,
       element('p', { class: 'hint' }, caption),
     );
   }
 
-  abstract bind(model: Model, painter: Painter, session: Session): void;
+  abstract bind(shown: Model, next: Model, painter: Painter, session: Session): void;
   abstract unbind(): void;
   protected abstract run(): void;
 
-  pieces(): (() => void)[] {
-    return [
-      () => {
-        this.run();
-        this.images.draw();
-      },
-    ];
+  show(picture: Picture): void {
+    this.run();
+    this.images.draw();
+    this.#tag.show(picture);
   }
 }
 
@@ -62,8 +68,9 @@ export class Reconstructions extends ImageView {
     );
   }
 
-  override bind(model: Model, painter: Painter, session: Session): void {
+  override bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
+    this.session = session;
     this.#live = new LiveReconstructor(model, RECONSTRUCTED);
     this.#live.run(onePerClass(test));
     this.images.bind(painter, [this.#live.x, this.#live.pixels], test);
@@ -94,8 +101,9 @@ export class Samples extends ImageView {
     );
   }
 
-  override bind(model: Model, painter: Painter, session: Session): void {
+  override bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const count = SAMPLES.columns * SAMPLES.rows;
+    this.session = session;
     this.#live = new LiveDecoder(model, count);
     this.#live.run(normalNumbers(count * model.latent, session.vae.config.seed));
     this.images.bind(painter, [this.#live.pixels], session.data.test);
@@ -115,7 +123,7 @@ export class Samples extends ImageView {
 /** The first image of each class, then the first others, RECONSTRUCTED in all (again from the start if there are fewer). */
 function onePerClass({ images, labels, count, rows, columns }: ImageSet): Uint8Array {
   const size = rows * columns;
-  const firsts = [...new Set(labels)].sort((a, b) => a - b).map((label) => labels.indexOf(label));
+  const firsts = labels ? classesOf(labels).present.map((label) => labels.indexOf(label)) : [];
   const others = Array.from({ length: Math.min(count, 2 * RECONSTRUCTED) }, (_, i) => i).filter(
     (i) => !firsts.includes(i),
   );

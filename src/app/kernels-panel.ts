@@ -2,9 +2,11 @@ import { type CheckReport, checksFor, runCheck } from '../check/index.ts';
 import { type AdapterDescription, DeviceLostError, formatBytes } from '../gpu/device.ts';
 import type { DispatchTime } from '../gpu/profiler.ts';
 import { createDevice } from '../index.ts';
-import type { ParameterTable } from '../vae/parameters.ts';
-import { button, element, region, saveFile, throttled } from './dom.ts';
+import { stepFlops } from '../kernels/gemm.ts';
+import { button, element, region, saveFile, setEnabled, throttled } from './dom.ts';
+import { formatNumber } from './numbers.ts';
 import type { Session } from './session.ts';
+import { formatRate } from './status.ts';
 
 /** Browsers round timestamps to 100 µs, so many steps are needed on a fast GPU, and few are enough on a slow one. */
 const PROFILED_STEPS = { software: 4, hardware: 64 };
@@ -41,7 +43,7 @@ export class KernelsPanel {
       element(
         'p',
         { class: 'hint' },
-        'Measuring pauses training and takes a few steps with a timestamp around every dispatch, then puts the model back. The check compares every kernel with the same formula in float64; it takes a minute or two on a software adapter, and can be stopped.',
+        'Measuring pauses training and takes a few steps with a timestamp around every dispatch, then puts the model back. The check pauses training, too, and compares every kernel with the same formula in float64; it takes a minute or two on a software adapter, and can be stopped. Training then goes on.',
       ),
       this.#profile,
       this.#checkText,
@@ -58,17 +60,14 @@ export class KernelsPanel {
   /** Shows the session's present numbers. */
   update(): void {
     const { vae, device, progress } = this.#session;
-    const flops = flopsPerStep(vae.table, vae.config.batch);
+    const flops = stepFlops(vae.settled.problems);
     const rate = progress?.stepsPerSecond;
     const facts: [string, string][] = [
       ['Adapter', `${device.info.name}${device.info.software ? ' (software)' : ''}`],
       ['Parameters', vae.table.count.toLocaleString('en-US')],
       ['Dispatches per step', String(vae.dispatchesPerStep)],
       ['Arithmetic per step', `${(flops / 1e9).toFixed(2)} GFLOP`],
-      [
-        'Speed',
-        rate ? `${rate.toFixed(rate < 10 ? 1 : 0)} steps/s, ${((rate * flops) / 1e9).toFixed(0)} GFLOP/s` : '–',
-      ],
+      ['Speed', rate ? `${formatRate(rate)}, ${formatNumber((rate * flops) / 1e9, 0)} GFLOP/s` : '–'],
       ['GPU memory', formatBytes(device.allocatedBytes)],
     ];
     this.#facts.replaceChildren(
@@ -77,7 +76,7 @@ export class KernelsPanel {
   }
 
   async #measureKernels(): Promise<void> {
-    this.#measure.disabled = true;
+    setEnabled(this.#measure, false);
     try {
       const steps = PROFILED_STEPS[this.#session.device.info.software ? 'software' : 'hardware'];
       const times = await this.#session.exclusive((vae) => vae.profile(steps));
@@ -85,7 +84,7 @@ export class KernelsPanel {
     } catch (error) {
       this.#session.onError(error);
     } finally {
-      this.#measure.disabled = false;
+      setEnabled(this.#measure, true);
       this.update();
     }
   }
@@ -97,30 +96,33 @@ export class KernelsPanel {
     this.#check.textContent = 'Stop the check';
     this.#reports = [];
     try {
-      await this.#session.pause();
-      const device = await createDevice();
-      let lost = false;
-      try {
-        const checks = checksFor(device);
-        this.#planned = checks.length;
-        for (const [i, check] of checks.entries()) {
-          if (abort.signal.aborted) break;
-          if (i % 10 === 0) this.#checkText.textContent = `Check ${i + 1} of ${checks.length}`;
-          this.#reports.push(await runCheck(check, device));
-        }
-      } catch (error) {
-        if (!(error instanceof DeviceLostError)) throw error;
-        lost = true;
-      } finally {
-        device.dispose();
-      }
-      this.#showReports(device.info, lost);
+      await this.#session.pausedDuring(() => this.#runChecks(abort.signal));
     } catch (error) {
       this.#session.onError(error);
     } finally {
       this.#abort = undefined;
       this.#check.textContent = 'Check this GPU';
     }
+  }
+
+  async #runChecks(signal: AbortSignal): Promise<void> {
+    const device = await createDevice();
+    let lost = false;
+    try {
+      const checks = checksFor(device);
+      this.#planned = checks.length;
+      for (const [i, check] of checks.entries()) {
+        if (signal.aborted) break;
+        if (i % 10 === 0) this.#checkText.textContent = `Check ${i + 1} of ${checks.length}`;
+        this.#reports.push(await runCheck(check, device));
+      }
+    } catch (error) {
+      if (!(error instanceof DeviceLostError)) throw error;
+      lost = true;
+    } finally {
+      device.dispose();
+    }
+    this.#showReports(device.info, lost);
   }
 
   /** @param lost the device was, before all checks were done */
@@ -155,14 +157,6 @@ export class KernelsPanel {
     };
     saveFile('gpu-check.json', JSON.stringify(report, null, 2), 'application/json');
   }
-}
-
-/** Multiply-adds count twice. Forward once, backward twice, except that nobody needs the gradient of the images. */
-function flopsPerStep({ encoder, heads, decoder }: ParameterTable, batch: number): number {
-  const layers = [...encoder, heads, ...decoder];
-  const products = layers.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
-  const first = layers[0]!;
-  return 2 * batch * (3 * products - first.inputs * first.outputs);
 }
 
 function timesTable(times: DispatchTime[]): HTMLElement {

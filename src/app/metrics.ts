@@ -1,5 +1,5 @@
+import type { Losses } from '../train/losses.ts';
 import type { VaeConfig } from '../vae/config.ts';
-import type { Losses } from '../vae/losses.ts';
 import type { EpochResult } from '../vae/vae.ts';
 
 export interface LossPoint extends Losses {
@@ -15,9 +15,11 @@ export class Metrics {
   test: LossPoint[] = [];
   #stepsPerEpoch = 1;
 
-  /** Begins anew with the epochs that a model has behind it. */
-  restart(history: readonly EpochResult[], { batch }: VaeConfig, trainCount: number): void {
+  /** Training begins, or goes on, at a step: what is known of the steps before stays, else there are the epochs of the history. */
+  begin(history: readonly EpochResult[], { batch }: VaeConfig, trainCount: number, step: number): void {
     this.#stepsPerEpoch = trainCount / batch;
+    this.cut(step);
+    if (this.train.length > 0) return;
     this.train = history.map(({ step, train }) => ({ step, ...train }));
     this.test = history.map(({ step, test }) => ({ step, ...test }));
   }

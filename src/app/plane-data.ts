@@ -1,3 +1,5 @@
+import type { Classes } from '../data/classes.ts';
+import type { Labels } from '../data/dataset.ts';
 import type { Frame, Point } from './plane-overlay.ts';
 
 /** What the latent plane knows of the encoded test images on the CPU: for labels, bars and the epoch scrubber. */
@@ -7,10 +9,11 @@ export interface Encoded {
   latent: number;
 }
 
-/** The classes' medians on two dimensions of z. */
+/** The classes' medians on two dimensions of z; of one dimension in the middle of the classes' strips. */
 export function classMedians(
   { heads, latent }: Encoded,
-  labels: Uint8Array,
+  labels: Labels,
+  { slots, slotOf }: Classes,
   [axisX, axisY]: readonly [number, number],
 ): (Point & { label: number })[] {
   const byClass = new Map<number, { x: number[]; y: number[] }>();
@@ -20,9 +23,14 @@ export function classMedians(
     const own = byClass.get(label) ?? { x: [], y: [] };
     byClass.set(label, own);
     own.x.push(heads[2 * latent * i + axisX]!);
-    own.y.push(latent === 1 ? 0.55 * (4.5 - (label % 10)) : heads[2 * latent * i + axisY]!);
+    own.y.push(latent === 1 ? stripMiddle(slotOf(label), slots) : heads[2 * latent * i + axisY]!);
   }
   return [...byClass].sort(([a], [b]) => a - b).map(([label, { x, y }]) => ({ label, x: median(x), y: median(y) }));
+}
+
+/** As shaders/draw_points.wgsl has it: the first class on top, all of them from -2.75 to 2.75. */
+function stripMiddle(slot: number, slots: number): number {
+  return (5.5 / slots) * (0.5 * (slots - 1) - slot);
 }
 
 function median(values: number[]): number {

@@ -28,8 +28,8 @@ function panned(frame: Frame, side: number, from: Point, to: Point): Frame {
 }
 
 /**
- * Pointer: moving and dragging explore, a click picks, Shift and drag pans, two fingers pan and zoom. Wheel: zooms while
- * the plane has the focus or Ctrl is held, else the page scrolls. Keys: arrows explore, Shift and arrows pan, + and −
+ * Pointer: moving and dragging with the main button explore, a click picks, Shift and drag pans, two fingers pan and zoom.
+ * Wheel: zooms while Ctrl is held, as two fingers on a touchpad do, else the page scrolls. Keys: arrows explore, Shift and arrows pan, + and −
  * zoom, 0 goes home, Enter picks.
  */
 export function listenToPlane(target: HTMLElement, actions: PlaneActions): void {
@@ -39,9 +39,13 @@ export function listenToPlane(target: HTMLElement, actions: PlaneActions): void 
     const box = target.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
+  /** What is dragged beyond the plane explores nothing that is seen. */
+  const isInside = ({ x, y }: Point) => x >= 0 && y >= 0 && x <= target.clientWidth && y <= target.clientHeight;
   const at = (point: Point) => fromPixels(actions.frame(), target.clientWidth, point);
 
   target.addEventListener('pointerdown', (event) => {
+    // The other buttons do what they do elsewhere.
+    if (event.button !== 0) return;
     target.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, pixel(event));
     moved = pointers.size > 1 ? Number.POSITIVE_INFINITY : 0;
@@ -53,7 +57,7 @@ export function listenToPlane(target: HTMLElement, actions: PlaneActions): void 
     if (from) moved += Math.hypot(to.x - from.x, to.y - from.y);
     if (from && pointers.size > 1) pinch(event.pointerId, from, to);
     else if (from && event.shiftKey) actions.setFrame(panned(actions.frame(), target.clientWidth, from, to));
-    else actions.moveTo(at(to));
+    else if (event.buttons <= 1 && isInside(to)) actions.moveTo(at(to));
     if (from) pointers.set(event.pointerId, to);
   });
   /** What lies under two fingers stays under them: their middle pans, their distance zooms. */
@@ -75,7 +79,7 @@ export function listenToPlane(target: HTMLElement, actions: PlaneActions): void 
   target.addEventListener(
     'wheel',
     (event) => {
-      if (!event.ctrlKey && document.activeElement !== target) return;
+      if (!event.ctrlKey) return;
       event.preventDefault();
       actions.setFrame(zoomed(actions.frame(), ZOOM ** Math.sign(event.deltaY), at(pixel(event))));
     },

@@ -1,3 +1,4 @@
+import { formatNumber } from './numbers.ts';
 import type { Theme } from './theme.ts';
 
 export interface Point {
@@ -25,7 +26,7 @@ export interface Overlay {
   side: number;
   ratio: number;
   axes: readonly [string, string];
-  medians: readonly (Point & { label: number })[];
+  medians: readonly (Point & { text: string })[];
   cursor: Point | undefined;
   /** None, one or both ends of an interpolation. */
   ends: readonly Point[];
@@ -46,12 +47,6 @@ export function fromPixels({ x, y, half }: Frame, side: number, pixel: Point): P
 function niceStep(span: number, most: number): number {
   const power = 10 ** Math.floor(Math.log10(span / most));
   return ([1, 2, 5].find((factor) => span / (factor * power) <= most) ?? 10) * power;
-}
-
-/** Minus signs as wide as digits, no more decimals than needed. */
-export function formatNumber(value: number, decimals: number): string {
-  const text = value.toFixed(decimals);
-  return (Number(text) === 0 ? (0).toFixed(decimals) : text).replace('-', '−');
 }
 
 /** Draws everything that lies over the points: ticks, class labels, the pointer's place, interpolation, ellipse. */
@@ -124,7 +119,7 @@ function label(
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.lineJoin = 'round';
-  context.lineWidth = 4 * ratio;
+  context.lineWidth = Math.min(4, size / 4) * ratio;
   context.strokeStyle = theme.background;
   context.strokeText(text, x, y);
   context.fillStyle = color;
@@ -133,16 +128,19 @@ function label(
 
 function drawMedians(context: CanvasRenderingContext2D, overlay: Overlay): void {
   const { frame, side, theme, ratio } = overlay;
-  const spots = overlay.medians.map((median) => ({ ...toPixels(frame, side, median), label: median.label }));
+  const spots = overlay.medians
+    .map((median) => ({ ...toPixels(frame, side, median), text: median.text }))
+    .filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   // While all classes lie on one spot, ten labels there say nothing.
-  const spread = Math.max(
-    ...spots.map(({ x }) => Math.abs(x - spots[0]!.x)),
-    ...spots.map(({ y }) => Math.abs(y - spots[0]!.y)),
-  );
-  if (!(spread > 60 * ratio)) return;
-  const places = partLabels(spots, 20 * ratio);
-  for (const [i, { label: digit }] of spots.entries())
-    label(context, overlay, String(digit), places[i]!, theme.text, 17);
+  const span = (values: number[]): number => Math.max(...values) - Math.min(...values);
+  const [width, height] = [span(spots.map(({ x }) => x)), span(spots.map(({ y }) => y))];
+  if (!(Math.max(width, height) > 60 * ratio)) return;
+  // Many labels are small ones, and too many for the space they lie in are none: they may not cover the points.
+  const size = Math.max(9, Math.min(17, 17 * Math.sqrt(16 / spots.length)));
+  const covered = spots.length * (1.2 * size * ratio) ** 2;
+  if (spots.length > 16 && covered > 0.5 * width * height) return;
+  const places = partLabels(spots, 1.2 * size * ratio);
+  for (const [i, { text }] of spots.entries()) label(context, overlay, text, places[i]!, theme.text, size);
 }
 
 /** Moves labels apart until none is nearer than `distance` to another, or nearly so. */

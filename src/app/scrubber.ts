@@ -1,25 +1,11 @@
 import { element } from './dom.ts';
-import type { Frame } from './plane-overlay.ts';
+import type { PastModel, PastModels } from './past-models.ts';
+import type { Picture } from './views.ts';
 
-/** The plane after an epoch. */
-export interface PastEpoch {
-  epoch: number;
-  step: number;
-  /** (n, 2 L) f32. */
-  heads: Float32Array;
-  /** (cells, D) u8 of the decoded plane, and where it lies. */
-  levels: Uint8Array;
-  sheetFrame: Frame;
-}
-
-/** Epochs that are kept; beyond, every other one is forgotten. Their size limits them too. */
-const MOST_EPOCHS = 60;
-const MOST_BYTES = 100e6;
-
-/** A slider over the epochs so far; its right end is the present. */
+/** A slider over the epochs so far; its right end is the present. Beside it: which model all views show. */
 export class Scrubber {
   readonly root: HTMLElement;
-  #onShow: (frame: PastEpoch | undefined) => void;
+  #onChoose: (model: PastModel | undefined) => void;
   #slider = element('input', {
     type: 'range',
     min: 0,
@@ -29,54 +15,40 @@ export class Scrubber {
     'aria-label': 'Epoch shown',
     disabled: true,
   });
-  #output = element('span', {}, 'now');
-  #frames: PastEpoch[] = [];
+  #output = element('span', { class: 'number' }, 'now');
+  #models: readonly PastModel[] = [];
+  #beginning = '';
 
-  /** @param onShow undefined: the present */
-  constructor(onShow: (frame: PastEpoch | undefined) => void) {
-    this.#onShow = onShow;
+  /** @param onChoose undefined: the present */
+  constructor(onChoose: (model: PastModel | undefined) => void) {
+    this.#onChoose = onChoose;
     this.root = element('div', { class: 'scrubber' }, element('span', {}, 'Replay'), this.#slider, this.#output);
     this.#slider.addEventListener('input', () => {
-      const frame = this.#frames[Number(this.#slider.value)];
-      this.#label();
-      this.#onShow(frame);
+      const model = this.#models[Number(this.#slider.value)];
+      this.#output.textContent = model ? this.#nameOf(model) : 'now';
+      this.#onChoose(model);
     });
   }
 
-  get showsPast(): boolean {
-    return Number(this.#slider.value) < this.#frames.length;
+  /** There are other epochs to look back to. */
+  update({ all, beginning, thinned }: PastModels): void {
+    this.#beginning = beginning;
+    const chosen = this.#models[Number(this.#slider.value)];
+    const at = chosen && all.findLastIndex(({ epoch }) => epoch <= chosen.epoch);
+    this.#models = all;
+    this.#slider.max = String(all.length);
+    this.#slider.value = String(at ?? all.length);
+    this.#slider.disabled = all.length === 0;
+    this.#slider.title = thinned ? 'There was no room for every epoch: some are left out.' : '';
   }
 
-  /** Forgets what is later than a step: the model went back there, or it is another one. */
-  keep(step: number): void {
-    this.#frames = step === 0 ? [] : this.#frames.filter((frame) => frame.step <= step);
-    this.#refresh(false);
+  /** Another model is seen. */
+  show({ epoch, step }: Picture): void {
+    if (epoch === undefined) this.#slider.value = this.#slider.max;
+    this.#output.textContent = epoch === undefined ? `now, step ${step}` : this.#nameOf({ epoch, step });
   }
 
-  has(epoch: number): boolean {
-    return this.#frames.some((frame) => frame.epoch === epoch);
-  }
-
-  add(frame: PastEpoch): void {
-    const past = this.showsPast;
-    this.#frames = [...this.#frames.filter(({ epoch }) => epoch < frame.epoch), frame];
-    const bytes = this.#frames.reduce((sum, { heads, levels }) => sum + heads.byteLength + levels.byteLength, 0);
-    if (this.#frames.length > MOST_EPOCHS || bytes > MOST_BYTES) {
-      this.#frames = this.#frames.filter((_, i) => i % 2 === 0 || i === this.#frames.length - 1);
-    }
-    this.#refresh(past);
-  }
-
-  #refresh(past: boolean): void {
-    const at = past ? Number(this.#slider.value) : this.#frames.length;
-    this.#slider.max = String(this.#frames.length);
-    this.#slider.value = String(at);
-    this.#slider.disabled = this.#frames.length === 0;
-    this.#label();
-  }
-
-  #label(): void {
-    const frame = this.#frames[Number(this.#slider.value)];
-    this.#output.textContent = frame ? (frame.epoch === 0 ? 'untrained' : `epoch ${frame.epoch}`) : 'now';
+  #nameOf({ epoch, step }: { epoch: number; step: number }): string {
+    return epoch === 0 ? this.#beginning : `epoch ${epoch}, step ${step}`;
   }
 }

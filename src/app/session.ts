@@ -3,11 +3,15 @@ import { type Device, DeviceLostError } from '../gpu/device.ts';
 import { tuningStore } from '../host/tuning-store.browser.ts';
 import { createDevice, NonFiniteError } from '../index.ts';
 import type { VariantChoice } from '../kernels/gemm.ts';
-import { parseConfig, type VaeConfig } from '../vae/config.ts';
+import type { NamedTensor } from '../nn/parameters.ts';
+import { tunedVariants } from '../train/variants.ts';
+import type { VaeConfig } from '../vae/config.ts';
+import { vaeProblems } from '../vae/model.ts';
 import type { EpochResult, Progress, Snapshot, TrainOptions, Vae } from '../vae/vae.ts';
 import { Vae as VaeClass } from '../vae/vae.ts';
-import { tunedVariants } from '../vae/variants.ts';
-import { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
+import { Pace } from './pace.ts';
+import { Run } from './run.ts';
 
 /** What happened; listeners look at the session for the rest. */
 export type SessionEvent =
@@ -25,25 +29,43 @@ export type SessionEvent =
 const SNAPSHOT_EVERY_MS = 30_000;
 /** Time for choosing kernels; what it does not suffice for keeps the default. */
 const TUNING_MS = 500;
-/** Steps per second are a mean over this time. */
-const RATE_WINDOW_MS = 5000;
+
+/** How a model begins. */
+export interface BuildOptions {
+  /** Goes on from here; the settings are the snapshot's, only `epochs` may be given another value. */
+  snapshot?: Snapshot;
+  /** Begins with these. */
+  parameters?: NamedTensor[];
+  /** Another data set. */
+  data?: DataSet;
+  /** The run that goes on; by default a new one begins. */
+  run?: Run;
+}
+
+/** A run that another one has replaced, and all it needs to come back. */
+export interface Replaced {
+  run: Run;
+  snapshot: Snapshot;
+}
 
 /**
- * The page's state: the data, the device, the model and what it has learned so far. Widgets listen and look; only this
- * changes the model.
+ * The page's state: the device, the run with its data, its model and what it has learned so far, and the run before it.
+ * Widgets listen and look; only this changes the model.
  */
 export class Session {
-  readonly metrics = new Metrics();
   #listeners = new Set<(event: SessionEvent) => void>();
   #device: Device;
-  #data: DataSet;
+  #run: Run;
   #vae: Vae | undefined;
+  #replaced: Replaced | undefined;
   #abort: AbortController | undefined;
   /** The training or the step that runs now. */
   #running: Promise<void> = Promise.resolve();
+  /** What wants the model for itself, one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
   #progress: Progress | undefined;
   #failure: NonFiniteError | undefined;
-  #pace: { at: number; step: number }[] = [];
+  #pace = new Pace();
   #recoveries = 0;
   #recoveredAt: number | undefined;
   #busy = false;
@@ -52,7 +74,7 @@ export class Session {
 
   private constructor(device: Device, data: DataSet) {
     this.#device = device;
-    this.#data = data;
+    this.#run = new Run(data);
   }
 
   /** @throws NoAdapterError, DeviceLimitError, GpuError, ConfigError */
@@ -81,12 +103,25 @@ export class Session {
     return this.#device.info.software ? 2500 : 500;
   }
 
+  get run(): Run {
+    return this.#run;
+  }
+
   get data(): DataSet {
-    return this.#data;
+    return this.#run.data;
+  }
+
+  get metrics(): Metrics {
+    return this.#run.metrics;
   }
 
   get vae(): Vae {
     return this.#vae!;
+  }
+
+  /** What `undo` brings back, if there is something. */
+  get replaced(): Replaced | undefined {
+    return this.#replaced;
   }
 
   get training(): boolean {
@@ -117,35 +152,87 @@ export class Session {
   }
 
   /**
-   * Replaces the model, and the data set if one is given. When that fails the old model stays.
+   * Replaces the model, and the data set if one is given; `undo` brings back the run that it was of. When that fails the old
+   * model stays.
    * @throws ConfigError, DeviceLimitError, GpuError
    */
-  async build(config: Partial<VaeConfig>, options: { snapshot?: Snapshot; data?: DataSet } = {}): Promise<void> {
-    await this.pause();
-    await this.#exclusive(async () => {
-      const data = options.data ?? this.#data;
-      const start = options.snapshot
-        ? { snapshot: options.snapshot }
-        : { variants: await this.#variants(config, data) };
-      const next = await VaeClass.create(this.#device, data, config, {
-        ...start,
-        reopen: () => this.#reopen(),
-        onRecover: ({ step }) => {
-          this.#recoveries++;
-          this.#recoveredAt = step;
-          this.metrics.cut(step);
-          this.#emit('model');
-        },
-      });
-      this.#vae?.dispose();
-      this.#vae = next;
-      this.#data = data;
-      this.#progress = undefined;
-      this.#failure = undefined;
-      this.#recoveredAt = undefined;
-      this.metrics.restart(next.history, next.config, data.train.count);
+  build(config: Partial<VaeConfig>, options: BuildOptions = {}): Promise<void> {
+    return this.#alone(async () => {
+      const leaving = await this.#leaving();
+      await this.#replace(config, options);
+      this.#replaced = leaving ?? this.#replaced;
     });
+  }
+
+  /** The same run with more epochs, or fewer, if they are not done yet. */
+  setEpochs(epochs: number): Promise<void> {
+    return this.#alone(async () => {
+      const snapshot = await this.#snapshot();
+      await this.#replace({ epochs }, { snapshot, run: this.#run });
+    });
+  }
+
+  /** Changes the run for the one that it has replaced, which then is the one to come back. */
+  undo(): Promise<void> {
+    return this.#alone(async () => {
+      const back = this.#replaced;
+      if (!back) return;
+      const leaving = await this.#leaving();
+      await this.#replace({}, { snapshot: back.snapshot, run: back.run });
+      this.#replaced = leaving;
+    });
+  }
+
+  /** The present run, if it has learned something. */
+  async #leaving(): Promise<Replaced | undefined> {
+    if (!this.#vae || this.vae.step === 0) return undefined;
+    const snapshot = await this.#snapshot();
+    this.#emit('snapshot');
+    return { run: this.#run, snapshot };
+  }
+
+  /** The last state that a run can go on from. */
+  async #snapshot(): Promise<Snapshot> {
+    try {
+      return await this.vae.snapshot();
+    } catch (error) {
+      if (!(error instanceof NonFiniteError)) throw error;
+      return this.vae.lastSnapshot;
+    }
+  }
+
+  async #replace(config: Partial<VaeConfig>, { snapshot, parameters, data, run }: BuildOptions): Promise<void> {
+    const next = run ?? new Run(data ?? this.data);
+    const start = snapshot ? { snapshot } : { variants: await this.#variants(config, next.data) };
+    const vae = await VaeClass.create(this.#device, next.data, config, {
+      ...start,
+      ...(parameters ? { parameters } : {}),
+      reopen: () => this.#reopen(),
+      onRecover: ({ step }) => {
+        this.#recoveries++;
+        this.#recoveredAt = step;
+        this.metrics.cut(step);
+        this.#emit('model');
+      },
+    });
+    const old = this.#vae;
+    this.#vae = vae;
+    this.#run = next;
+    this.#progress = undefined;
+    this.#failure = undefined;
+    this.#recoveredAt = undefined;
+    next.metrics.begin(vae.history, vae.config, next.data.train.count, vae.step);
+    this.#remember();
+    // Before the old model's buffers go: nobody may use them any more.
     this.#emit('model');
+    old?.dispose();
+  }
+
+  /** Keeps the model for looking back, if it is that of an epoch's end. */
+  #remember(): void {
+    const { step, parameters } = this.vae.lastSnapshot;
+    const done = this.vae.history.at(-1);
+    if (step === (done?.step ?? 0)) this.#run.past.add({ epoch: done?.epoch ?? 0, step, parameters });
   }
 
   /**
@@ -155,8 +242,8 @@ export class Session {
    */
   async #variants(config: Partial<VaeConfig>, { train }: DataSet): Promise<VariantChoice | undefined> {
     if (this.#device.info.software) return undefined;
-    const options = { imageSize: train.rows * train.columns, store: tuningStore, budgetMs: TUNING_MS };
-    return (await tunedVariants(this.#device, parseConfig(config), options)).variants;
+    const problems = vaeProblems(config, train.rows * train.columns);
+    return (await tunedVariants(this.#device, problems, { store: tuningStore, budgetMs: TUNING_MS })).variants;
   }
 
   /** Trains until the epochs are done or `pause()`. */
@@ -174,17 +261,13 @@ export class Session {
   }
 
   async #advance(options: Pick<TrainOptions, 'signal' | 'steps'>): Promise<void> {
-    this.#pace = [{ at: performance.now(), step: this.vae.step }];
+    this.#pace.begin(performance.now(), this.vae.step);
     this.#failure = undefined;
     try {
       await this.vae.train({
         ...options,
         snapshotEveryMs: SNAPSHOT_EVERY_MS,
-        onProgress: (progress) => {
-          this.#progress = { ...progress, ...this.#paceOf(progress) };
-          this.metrics.addTrain(progress.step, progress.train);
-          this.#emit('progress');
-        },
+        onProgress: (progress) => this.#progressed(progress),
         onEpoch: (result) => this.#epochDone(result),
         onSnapshot: () => this.#emit('snapshot'),
       });
@@ -194,19 +277,17 @@ export class Session {
     }
   }
 
-  /** The pace of the last seconds, with everything that comes between steps. */
-  #paceOf({ step, steps }: Progress): Pick<Progress, 'stepsPerSecond' | 'secondsLeft'> {
-    const at = performance.now();
-    // After a recovery steps are done again.
-    this.#pace = this.#pace.filter((past) => at - past.at < RATE_WINDOW_MS && past.step < step);
-    const first = this.#pace[0] ?? { at: at - RATE_WINDOW_MS, step };
-    this.#pace.push({ at, step });
-    const stepsPerSecond = (1000 * Math.max(0.1, step - first.step)) / Math.max(1, at - first.at);
-    return { stepsPerSecond, secondsLeft: (steps - step) / stepsPerSecond };
+  #progressed(progress: Progress): void {
+    const { step, steps } = progress;
+    const stepsPerSecond = this.#pace.stepsPerSecond(performance.now(), step) ?? progress.stepsPerSecond;
+    this.#progress = { ...progress, stepsPerSecond, secondsLeft: (steps - step) / stepsPerSecond };
+    this.metrics.addTrain(step, progress.train);
+    this.#emit('progress');
   }
 
   #epochDone(result: EpochResult): void {
     this.metrics.addTest(result.step, result.test);
+    this.#remember();
     this.#emit('epoch');
   }
 
@@ -219,19 +300,40 @@ export class Session {
   /** Exactly one training step; at the end of an epoch with all that training does there. */
   async step(): Promise<void> {
     if (this.training || this.#busy) return;
-    await this.#exclusive(() => this.#advance({ steps: 1 }));
+    await this.#alone(() => this.#advance({ steps: 1 }));
   }
 
-  /** Lets `work`, which may train, have the model for itself. */
-  async exclusive<T>(work: (vae: Vae) => Promise<T>): Promise<T> {
-    await this.pause();
-    const result = await this.#exclusive(async () => {
-      const done = await work(this.vae);
-      await this.vae.snapshot();
-      return done;
-    });
+  /** Takes a snapshot of a training that runs, and tells of it. */
+  async keep(): Promise<void> {
+    if (!this.training) return;
+    await this.vae.snapshot();
     this.#emit('snapshot');
-    return result;
+  }
+
+  /** Lets `work`, which may train, have the model for itself; then training goes on if it ran. */
+  async exclusive<T>(work: (vae: Vae) => Promise<T>): Promise<T> {
+    return this.pausedDuring(async () => {
+      const result = await this.#alone(async () => {
+        const done = await work(this.vae);
+        await this.vae.snapshot();
+        return done;
+      });
+      this.#emit('snapshot');
+      return result;
+    });
+  }
+
+  /** Pauses training for `work`, which may take long; then it goes on, unless the visitor has done something else meanwhile. */
+  async pausedDuring<T>(work: () => Promise<T>): Promise<T> {
+    const ran = this.training;
+    await this.pause();
+    const { vae } = this;
+    const { step } = vae;
+    try {
+      return await work();
+    } finally {
+      if (ran && this.#vae === vae && vae.step === step && !this.#failure && !this.finished) this.train();
+    }
   }
 
   /** A lost device brings another model, and with it another look; anything else is worth telling. */
@@ -239,16 +341,22 @@ export class Session {
     if (!(error instanceof DeviceLostError || this.#device.lost)) this.onError(error);
   }
 
-  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    this.#busy = true;
-    this.#emit('activity');
-    try {
-      return await work();
-    } finally {
-      this.#busy = false;
+  /** Waits for its turn, ends training, and lets nobody else have the model until `work` is done. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(async () => {
+      await this.pause();
+      this.#busy = true;
       this.#emit('activity');
-      this.#recover();
-    }
+      try {
+        return await work();
+      } finally {
+        this.#busy = false;
+        this.#emit('activity');
+        this.#recover();
+      }
+    });
+    this.#queue = turn.catch(() => {});
+    return turn;
   }
 
   async #reopen(): Promise<Device> {

@@ -1,41 +1,58 @@
-import { z } from 'zod';
-import type { VaeConfig } from '../vae/config.ts';
+import { F32_MIN } from '../train/config.ts';
+import { parseConfig, type VaeConfig } from '../vae/config.ts';
+
+/** The value that a whole text stands for, or undefined. */
+type Parser<T> = (text: string) => T | undefined;
+
+/** Digits only: a whole number is not written as 1e3, 0x10 or 1,000. */
+function whole(min: number, max: number): Parser<number> {
+  return (text) => {
+    if (!/^\d{1,15}$/.test(text)) return undefined;
+    const value = Number(text);
+    return value >= min && value <= max ? value : undefined;
+  };
+}
+
+const DECIMAL = /^(\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?$/i;
+/** 1,000 may be one or a thousand. */
+const AMBIGUOUS = /^[1-9]\d{0,2}(,\d{3})+$/;
+
+/** With a point or a comma before the decimals, and a power of ten if need be. */
+function decimal(min: number, max: number): Parser<number> {
+  return (text) => {
+    const [, mantissa] = DECIMAL.exec(text) ?? [];
+    if (mantissa === undefined || AMBIGUOUS.test(text)) return undefined;
+    const value = Number(text.replace(',', '.'));
+    // What f32 cannot tell from 0 is not what 1e-40 says.
+    if (value < F32_MIN && /[1-9]/.test(mantissa)) return undefined;
+    return value >= min && value <= max ? value : undefined;
+  };
+}
+
+const width = whole(1, 2048);
+
+function widths(text: string): number[] | undefined {
+  if (text === '') return [];
+  if (!/^\d+([-, ]+\d+){0,5}$/.test(text)) return undefined;
+  const values = text.split(/[-, ]+/).map((each) => width(each));
+  return values.every((value) => value !== undefined) ? values : undefined;
+}
+
+/** The settings that the page offers. */
+export type SettingName = 'epochs' | 'learningRate' | 'beta' | 'batch' | 'latent' | 'hidden' | 'seed';
 
 /** A page trains what fits a visitor's GPU and patience; the engine itself allows more. */
-const bounds = {
-  epochs: z.coerce.number().int().min(1).max(1000),
-  learningRate: z.coerce.number().min(1e-7).max(10),
-  beta: z.coerce.number().min(0).max(1e6),
-  batch: z.coerce.number().int().min(1).max(4096),
-  latent: z.coerce.number().int().min(1).max(64),
-  hidden: z
-    .string()
-    .regex(/^(\d{1,4}([-, ]+\d{1,4}){0,5})?$/)
-    .transform((text) =>
-      text
-        .split(/[-, ]+/)
-        .filter(Boolean)
-        .map(Number),
-    )
-    .pipe(z.array(z.number().int().min(1).max(2048))),
-  seed: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(2 ** 32 - 1),
-} as const;
-
-export type SettingName = keyof typeof bounds;
-
-export const DEFAULTS: VaeConfig = {
-  epochs: 20,
-  learningRate: 1e-3,
-  beta: 1,
-  batch: 128,
-  latent: 2,
-  hidden: [512, 256],
-  seed: 0,
+const PARSERS: { [K in SettingName]: Parser<VaeConfig[K]> } = {
+  epochs: whole(1, 1000),
+  learningRate: decimal(1e-7, 10),
+  beta: decimal(0, 1e6),
+  batch: whole(1, 4096),
+  latent: whole(1, 64),
+  hidden: widths,
+  seed: whole(0, 2 ** 32 - 1),
 };
+
+export const DEFAULTS: VaeConfig = parseConfig();
 
 /** What is expected, for messages. */
 export const EXPECTED: Record<SettingName, string> = {
@@ -48,18 +65,21 @@ export const EXPECTED: Record<SettingName, string> = {
   seed: '0 to 4294967295',
 };
 
-/** The setting's value, or undefined if the text is none that is allowed. */
+/** The setting's value, or undefined if the text as a whole is none that is allowed. */
 export function parseSetting<K extends SettingName>(name: K, text: string): VaeConfig[K] | undefined {
-  if (name !== 'hidden' && text.trim() === '') return undefined;
-  const result = bounds[name].safeParse(text.trim());
-  return result.success ? (result.data as VaeConfig[K]) : undefined;
+  return PARSERS[name](text.trim());
 }
 
 export function formatSetting(name: SettingName, config: VaeConfig): string {
   return name === 'hidden' ? config.hidden.join('-') : String(config[name]);
 }
 
-const NAMES = Object.keys(bounds) as SettingName[];
+export const SETTING_NAMES = Object.keys(PARSERS) as SettingName[];
+
+/** Whether two settings are the same, or all are. */
+export function sameSettings(a: VaeConfig, b: VaeConfig, names: readonly SettingName[] = SETTING_NAMES): boolean {
+  return names.every((name) => formatSetting(name, a) === formatSetting(name, b));
+}
 
 /** Settings of a link's hash; what is missing or not allowed keeps its default and is named in `refused`. */
 export function parseHash(hash: string): { config: VaeConfig; refused: string[] } {
@@ -68,7 +88,7 @@ export function parseHash(hash: string): { config: VaeConfig; refused: string[] 
   // A longer hash is not one of ours.
   const params = new URLSearchParams(hash.slice(0, 1000).replace(/^#/, ''));
   for (const [name, text] of params) {
-    const known = NAMES.find((each) => each === name);
+    const known = SETTING_NAMES.find((each) => each === name);
     const value = known && parseSetting(known, text);
     if (known === undefined || value === undefined) refused.push(name.slice(0, 40));
     else Object.assign(config, { [known]: value });
@@ -78,5 +98,5 @@ export function parseHash(hash: string): { config: VaeConfig; refused: string[] 
 
 /** A link's hash with every setting, so that it reproduces the run even if defaults change. */
 export function formatHash(config: VaeConfig): string {
-  return `#${NAMES.map((name) => `${name}=${formatSetting(name, config)}`).join('&')}`;
+  return `#${SETTING_NAMES.map((name) => `${name}=${formatSetting(name, config)}`).join('&')}`;
 }

@@ -1,4 +1,5 @@
 import { element } from './dom.ts';
+import { formatNumber, fraction, totalName } from './numbers.ts';
 import type { Session } from './session.ts';
 
 /** A screen reader hears a change of the text; it shall hear one at most every few seconds. */
@@ -31,7 +32,7 @@ export class Status {
   }
 
   follow(session: Session): void {
-    const tell = () => this.say(describe(session), session.vae.step / session.vae.steps);
+    const tell = () => this.say(describe(session), fraction(session.vae.step, session.vae.steps));
     session.listen((event) => {
       if (event === 'snapshot') return;
       if (event === 'progress' && session.training) this.#later(tell);
@@ -46,18 +47,24 @@ export class Status {
   }
 }
 
+/** The part of a session that the line is about. */
+export type Described = Pick<Session, 'progress' | 'training' | 'busy' | 'finished' | 'recovery'> & {
+  vae: Pick<Session['vae'], 'config' | 'step' | 'steps' | 'history'>;
+  metrics: Pick<Session['metrics'], 'train'>;
+};
+
 /** `epoch 3/20 · step 1406/9375 · −ELBO 152.3 · 41 steps/s · 2:31 left` */
-export function describe(session: Session): string {
-  const { vae, progress, recovery } = session;
+export function describe(session: Described): string {
+  const { vae, metrics, progress, recovery } = session;
   const parts: string[] = [];
   const done = vae.history.at(-1);
   const begun = (done?.epoch ?? 0) + Number(vae.step > (done?.step ?? 0));
   parts.push(`epoch ${progress?.epoch ?? begun}/${vae.config.epochs}`, `step ${vae.step}/${vae.steps}`);
-  const loss = progress?.train.loss ?? done?.train.loss;
-  if (loss !== undefined) parts.push(`−ELBO ${loss.toFixed(1)}`);
+  const loss = progress?.train.loss ?? metrics.train.at(-1)?.loss;
+  if (loss !== undefined) parts.push(`${totalName(vae.config.beta)} ${formatNumber(loss, 1)}`);
   if (session.training && progress) {
     const { stepsPerSecond, secondsLeft } = progress;
-    parts.push(`${stepsPerSecond.toFixed(stepsPerSecond < 10 ? 1 : 0)} steps/s`, `${clock(secondsLeft)} left`);
+    parts.push(formatRate(stepsPerSecond), `${clock(secondsLeft)} left`);
   } else if (session.finished) parts.push('finished');
   else if (session.training) parts.push('training');
   else parts.push(session.busy ? 'working' : vae.step === 0 ? 'ready' : 'paused');
@@ -65,7 +72,14 @@ export function describe(session: Session): string {
   return parts.join(' · ');
 }
 
+/** `41 steps/s`, `3.2 steps/s`, or for slower ones `8 s per step`. */
+export function formatRate(stepsPerSecond: number): string {
+  if (stepsPerSecond < 0.5) return `${formatNumber(1 / stepsPerSecond, 0)} s per step`;
+  return `${formatNumber(stepsPerSecond, stepsPerSecond < 10 ? 1 : 0)} steps/s`;
+}
+
 function clock(seconds: number): string {
+  if (!Number.isFinite(seconds)) return 'unknown time';
   const whole = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const padded = String(rest).padStart(2, '0');

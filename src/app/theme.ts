@@ -1,5 +1,5 @@
-import { PALETTE } from '../data/palette.ts';
-import type { Color } from '../gpu/painter.ts';
+import { barColor, classColors, MOST_COLORS } from '../data/palette.ts';
+import type { Color } from './painter.ts';
 
 /** `#rrggbb` -> red, green, blue in [0, 1]. */
 function parse(color: string): Color {
@@ -19,7 +19,14 @@ export interface Theme {
   accent: string;
 }
 
-export const CLASS_COLORS: readonly Color[] = PALETTE.map(parse);
+/** Colours of the points of `slots` classes: one each or, of more classes than there are colours, a bar of them. */
+export function pointColors(slots: number): readonly Color[] {
+  const colors =
+    slots > MOST_COLORS
+      ? Array.from({ length: MOST_COLORS }, (_, i) => barColor(i / (MOST_COLORS - 1)))
+      : classColors(slots);
+  return colors.map(parse);
+}
 
 const LIGHT = {
   paper: '#ffffff',
@@ -42,13 +49,30 @@ const DARK = {
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
+/** Paper is light, whatever the visitor prefers on the screen. */
+let printing = false;
+const listeners: (() => void)[] = [];
+const changed = (): void => {
+  for (const call of listeners) call();
+};
+dark.addEventListener('change', changed);
+for (const [type, begins] of [
+  ['beforeprint', true],
+  ['afterprint', false],
+] as const) {
+  addEventListener(type, () => {
+    printing = begins;
+    if (dark.matches) changed();
+  });
+}
+
 /** The colours for the visitor's preference, now. */
 export function theme(): Theme {
-  const colors = dark.matches ? DARK : LIGHT;
+  const colors = dark.matches && !printing ? DARK : LIGHT;
   return { ...colors, paper: parse(colors.paper), ink: parse(colors.ink) };
 }
 
-/** Calls when the preference changes. */
+/** Calls when the colours change. */
 export function onThemeChange(call: () => void): void {
-  dark.addEventListener('change', call);
+  listeners.push(call);
 }

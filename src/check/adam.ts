@@ -6,7 +6,7 @@ import { HALTED, OVERFLOWED, packState } from '../kernels/finish-step.ts';
 import { type Check, type CheckReport, compare, type Expected, report, runKernels, testValues } from './check.ts';
 import * as reference from './reference/adam.ts';
 
-const PARAMETERS = [4, 20, 64, 784, 65 * 64 + 4];
+const PARAMETERS = [4, 20, 64, 784, 65 * 64 + 4, 40_004];
 const STEPS = [1, 2, 10, 500, 9375, 1_000_000];
 
 const NAMES = ['grad', 'param', 'm', 'v'] as const;

@@ -40,7 +40,12 @@ export interface Check {
  */
 export async function runCheck(check: Check, device: Device): Promise<CheckReport> {
   try {
-    return await device.checked(check.name, () => check.run(device));
+    // The scopes of `checked` end with the first wait.
+    const refused = device.watchErrors();
+    const result = await device.checked(check.name, () => check.run(device));
+    const error = refused();
+    if (error) throw error;
+    return result;
   } catch (error) {
     if (error instanceof DeviceLostError) throw error;
     const message = `${check.name}: ${(error as Error).message}`;
@@ -52,6 +57,22 @@ export async function runCheck(check: Check, device: Device): Promise<CheckRepor
 export interface Expected {
   values: Float64Array;
   tolerance: Float64Array;
+}
+
+/** These elements, and no others are looked at, must be NaN: one that comes in is never hidden. */
+export interface ExpectedNaN {
+  nan: readonly number[];
+}
+
+export function isNaNAt(nan: readonly number[]): ExpectedNaN {
+  return { nan };
+}
+
+/** 0 where a NaN was expected and is one, 1 where it is a number. */
+function compareNaN(tensor: string, got: ArrayLike<number>, { nan }: ExpectedNaN) {
+  const numbers = nan.map((index) => (Number.isNaN(got[index]) ? 0 : 1));
+  const zeros = { values: new Float64Array(nan.length), tolerance: new Float64Array(nan.length) };
+  return compare(`${tensor}, whether element ${nan.join(', ')} is a number:`, numbers, zeros);
 }
 
 /** Unit roundoff of f32: the largest relative error of one correctly rounded operation. */
@@ -120,7 +141,11 @@ export function report(name: string, comparisons: { elements: number; worst: Dif
 export async function runKernels(
   name: string,
   device: Device,
-  build: (pool: BufferPool) => { commands: Command[]; outputs: [Tensor, Expected][]; times?: number },
+  build: (pool: BufferPool) => {
+    commands: readonly Command[];
+    outputs: readonly (readonly [Tensor, Expected | ExpectedNaN])[];
+    times?: number;
+  },
 ): Promise<CheckReport> {
   const pool = new BufferPool(device);
   try {
@@ -128,7 +153,10 @@ export async function runKernels(
     runSchedule(device, commands, times);
     const comparisons = [];
     for (const [tensor, expected] of outputs) {
-      comparisons.push(compare(tensor.label, await download(device, tensor), expected));
+      const got = await download(device, tensor);
+      comparisons.push(
+        'nan' in expected ? compareNaN(tensor.label, got, expected) : compare(tensor.label, got, expected),
+      );
     }
     return report(name, comparisons);
   } finally {

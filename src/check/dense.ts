@@ -10,6 +10,7 @@ import {
   denseSigmoidBce,
 } from '../kernels/dense.ts';
 import { type DenseOperation, GEMM_VARIANTS, type GemmVariant, isDistinct } from '../kernels/gemm.ts';
+import { ruleOf } from '../kernels/gemm-variants.ts';
 import { type Check, compare, type Expected, report, runKernels, testValues } from './check.ts';
 import * as reference from './reference/dense.ts';
 
@@ -193,7 +194,7 @@ function checksFor(variant: GemmVariant, B: number, C: number, OC: number): Chec
 
 export function denseChecks(): Check[] {
   return GEMM_VARIANTS.flatMap((variant) => {
-    const tall = variant === 'subgroup_texture' ? TALL_SHAPES : [];
+    const tall = ruleOf(variant).copiesOperands ? TALL_SHAPES : [];
     const shapes = [...SHAPES, ...LONG_SHAPES, ...tall, ...MODEL_SHAPES];
     return shapes.flatMap(([B, C, OC]) => checksFor(variant, B, C, OC));
   });

@@ -1,14 +1,25 @@
 import type { Device } from '../gpu/device.ts';
 import { supportedVariants } from '../kernels/gemm.ts';
 import { adamChecks } from './adam.ts';
+import { adamWChecks } from './adamw.ts';
 import type { Check } from './check.ts';
 import { denseChecks } from './dense.ts';
+import { elementwiseChecks } from './elementwise.ts';
+import { embeddingChecks } from './embedding.ts';
 import { finishStepChecks } from './finish-step.ts';
 import { gatherChecks } from './gather.ts';
+import { gradientChecks } from './gradient.ts';
+import { layerNormChecks } from './layer-norm.ts';
+import { likelihoodChecks } from './likelihood.ts';
+import { recorderChecks } from './recorders.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
+import { softmaxCrossEntropyChecks } from './softmax-cross-entropy.ts';
+import { stepScheduleChecks } from './step-schedule.ts';
+import { tapeChecks } from './tape.ts';
 import { vaeChecks } from './vae.ts';
 
 export { type Check, type CheckReport, type Difference, runCheck } from './check.ts';
+export { checkOperation, type NamedValues, type OperationCheck, type OperationInput } from './operation.ts';
 
 /** The checks that can run on the device: not those of variants that it does not support. */
 export function checksFor(device: Device): Check[] {
@@ -20,10 +31,20 @@ export function checksFor(device: Device): Check[] {
 export function allChecks(): Check[] {
   return [
     ...gatherChecks(),
+    ...gradientChecks(),
     ...denseChecks(),
+    ...elementwiseChecks(),
+    ...layerNormChecks(),
+    ...embeddingChecks(),
+    ...stepScheduleChecks(),
+    ...likelihoodChecks(),
+    ...softmaxCrossEntropyChecks(),
     ...reparameterizeChecks(),
     ...finishStepChecks(),
     ...adamChecks(),
+    ...recorderChecks(),
+    ...tapeChecks(),
+    ...adamWChecks(),
     ...vaeChecks(),
   ];
 }

@@ -1,8 +1,8 @@
 /** Checkpoints on disk: the last one and the one before it. */
 import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { type NamedTensor, SafetensorsError } from '../train/safetensors.ts';
 import { CheckpointError, readCheckpoint, readParameters } from '../vae/checkpoint.ts';
-import { type NamedTensor, SafetensorsError } from '../vae/safetensors.ts';
 import type { Snapshot } from '../vae/vae.ts';
 import { UsageError } from './errors.ts';
 import { writeFileAtomic } from './files.ts';
@@ -58,9 +58,14 @@ export async function findCheckpoint(path: string): Promise<FoundCheckpoint> {
   }
 }
 
-/** The parameters of a model's file or a checkpoint. @throws UsageError, SafetensorsError */
-export function readParameterFile(path: string): Promise<NamedTensor[]> {
-  return readFrom(path, readParameters);
+/**
+ * The parameters of a model's file or a checkpoint, and what the user should know of them.
+ * @throws UsageError, SafetensorsError; CheckpointError if it is a damaged checkpoint
+ */
+export async function readParameterFile(path: string): Promise<{ parameters: NamedTensor[]; notices: string[] }> {
+  const notices: string[] = [];
+  const parameters = await readFrom(path, (bytes) => readParameters(bytes, (line) => notices.push(line)));
+  return { parameters, notices };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** Adapters in words. */
 import { formatBytes } from '../gpu/device.ts';
+import { isLavapipe } from '../host/describe.ts';
 import type { AdapterDescription } from '../host/types.ts';
 
 /** `SwiftShader, CPU, Vulkan`. */
@@ -7,10 +8,7 @@ export function adapterLine({ name, type, backend }: AdapterDescription): string
   return [name, ...(type === 'unknown' ? [] : [type]), backend].join(', ');
 }
 
-/** Mesa's software adapter, the fastest that is known. */
-export function isLavapipe({ name }: AdapterDescription): boolean {
-  return /llvmpipe|lavapipe/i.test(name);
-}
+export { isLavapipe };
 
 /** One sentence on how to get a faster adapter than a software one; empty for a GPU. */
 export function fasterAdapter(info: AdapterDescription): string {
@@ -33,15 +31,21 @@ export function limitsLine({ limits }: AdapterDescription): string {
   ].join(', ');
 }
 
+/** What is said of a driver that setup has put into the cache folder. */
+export const CACHED = 'from the cache folder (npm run setup)';
+
 /** Where an adapter's driver comes from. */
 export function sourceText({ source }: AdapterDescription): string {
-  return source === 'npm SwiftShader' ? 'comes with npm (@sparticuz/chromium)' : `from the ${source}`;
+  if (source === 'npm SwiftShader') return 'comes with npm (@sparticuz/chromium)';
+  return source === 'cache folder' ? CACHED : `from the ${source}`;
 }
 
 /** Why this adapter, the first of those found, is the one that is used. */
 export function reasonForChoice(info: AdapterDescription, wanted: string | undefined): string {
   if (wanted !== undefined) return `its name matches --adapter ${wanted}`;
   if (!info.software) return 'a GPU comes before software adapters';
-  if (info.source === 'system') return 'no GPU was found, and a system driver comes before the one from npm';
+  if (info.source === 'system') return 'no GPU was found, and a system driver comes before those from elsewhere';
+  if (info.source === 'cache folder')
+    return 'neither a GPU nor a lavapipe of the system was found, and this one comes before the driver from npm';
   return 'neither a GPU nor a system driver that works was found';
 }

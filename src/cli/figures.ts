@@ -1,5 +1,6 @@
 /** The pictures of a run: what each shows and what it is called; `pictures/` draws them. */
 import type { DataSet } from '../data/dataset.ts';
+import { elboOf } from '../vae/elbo.ts';
 import type { EpochResult, Vae } from '../vae/vae.ts';
 import { imageGrid, latentScatter, lossCurve, manifold, manifoldGrid, reconstructions } from './pictures/index.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -25,6 +26,7 @@ export interface FigureSource {
 export async function writeEpochFigures({ vae, data, folder, results }: FigureSource): Promise<void> {
   const { images, count, rows, columns } = data.test;
   const { epoch, test } = results.at(-1)!;
+  const { term, reconstruction } = elboOf(test);
   const originals = images.subarray(0, Math.min(RECONSTRUCTED, count) * rows * columns);
   const { mu } = await vae.encode(originals);
   const picture = reconstructions({
@@ -33,7 +35,7 @@ export async function writeEpochFigures({ vae, data, folder, results }: FigureSo
     rows,
     columns,
     title: `Test images and their reconstructions after epoch ${epoch}`,
-    subtitle: `decoded from the mean of q(z|x); BCE over the whole test set: ${test.bce.toFixed(2)} nats per image`,
+    subtitle: `decoded from the mean of q(z|x); ${term.toUpperCase()} over the whole test set: ${reconstruction.toFixed(2)} nats per image`,
   });
   await folder.write(`recon_epoch_${epoch}.png`, picture);
   await folder.write('loss_curve.png', lossCurve(results));
@@ -57,7 +59,7 @@ export async function writeFinalFigures({ vae, data, folder, results }: FigureSo
   await folder.write('samples.png', samples);
 
   const { mu } = await vae.encode(images);
-  await folder.write('latent_2d.png', latentScatter({ mu, latent, labels }));
+  await folder.write('latent_2d.png', latentScatter({ mu, latent, labels, classNames: data.classNames }));
 
   if (latent !== 2) return;
   const sheet = manifold({

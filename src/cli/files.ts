@@ -65,6 +65,14 @@ export async function checkOutputFolder(folder: string): Promise<void> {
   if (content.length > 0) {
     throw new UsageError(`--out ${folder} is not empty, expected a new or empty folder: name another one`);
   }
+  await checkWritable(folder);
+}
+
+/**
+ * Makes sure, without leaving a trace, that things can be created in `folder`, or where it would be.
+ * @throws Error if not.
+ */
+export async function checkWritable(folder: string): Promise<void> {
   let existing = resolve(folder);
   while (!(await exists(existing)) && dirname(existing) !== existing) existing = dirname(existing);
   try {
@@ -77,10 +85,14 @@ export async function checkOutputFolder(folder: string): Promise<void> {
 
 /** The error for an output folder, with the system's reason. */
 export function cannotWrite(folder: string, error: NodeJS.ErrnoException): Error {
-  const reason = REASONS[error.code ?? ''] ?? error.message;
-  return new Error(`--out ${folder} cannot be written: ${reason}: name a folder that you may write to`, {
+  return new Error(`--out ${folder} cannot be written: ${writeFailure(error)}: name a folder that you may write to`, {
     cause: error,
   });
+}
+
+/** Why something cannot be written, in words. */
+export function writeFailure(error: NodeJS.ErrnoException): string {
+  return REASONS[error.code ?? ''] ?? error.message;
 }
 
 const REASONS: Record<string, string> = {

@@ -3,9 +3,24 @@ import picocolors from 'picocolors';
 /** U+2212, so that −ELBO reads as a minus and not as a hyphen. */
 const MINUS_ELBO = '\u2212ELBO';
 
-/** Colours for one stream: plain when it is a file or a pipe, or NO_COLOR is set. */
+/** Colours for one stream, or functions that change nothing. */
 export function colours(stream: NodeJS.WriteStream): ReturnType<typeof picocolors.createColors> {
-  return picocolors.createColors(picocolors.isColorSupported && stream.isTTY === true);
+  return picocolors.createColors(isColoured(stream.isTTY === true, process.env));
+}
+
+/**
+ * Whether to colour what a stream gets: as NO_COLOR or else FORCE_COLOR says (https://no-color.org,
+ * https://force-color.org; `FORCE_COLOR=0` is Node's and chalk's "no"), else terminals that know colours.
+ */
+export function isColoured(isTerminal: boolean, { NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR) return !['0', 'false'].includes(FORCE_COLOR);
+  return isTerminal && TERM !== 'dumb';
+}
+
+/** Whether a line of a stream can be drawn anew: not in a file, nor in a terminal that only knows how to append. */
+export function canRedraw(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && process.env.TERM !== 'dumb';
 }
 
 /** `−ELBO 164.61` from a loss in nats per image. */

@@ -1,9 +1,13 @@
 /** The command line: reads the arguments, runs a command, turns errors into one line and an exit code. */
 import { createRequire } from 'node:module';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import type { DoctorOptions } from './doctor.ts';
 import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
 import { colours } from './format.ts';
+import { refuseSwallowedOptions } from './npm-options.ts';
 import { option, text } from './options.ts';
+import { exitCodeOf, guardOutput } from './output.ts';
+import type { SetupOptions } from './setup.ts';
 import { trainCommand } from './train-command.ts';
 import { tuneCommand } from './tune-command.ts';
 
@@ -11,18 +15,23 @@ import { tuneCommand } from './tune-command.ts';
  * Runs `webgpu-vae` and never throws: what goes wrong is one line on stderr.
  *
  * @param args - the arguments after the program's name.
- * @returns the exit code: 0 done, 1 failed, 2 called wrongly, 130 or 143 stopped by a signal.
+ * @returns the exit code: 0 done, 1 failed, 2 called wrongly, 130 or 143 stopped by a signal, 141 its reader
+ *   went away.
  */
 export async function main(args: string[]): Promise<number> {
   let exitCode = 0;
   const finish = (code: number) => {
     exitCode = code;
   };
+  guardOutput();
   try {
-    await program(finish).parseAsync(args, { from: 'user' });
-    return exitCode;
+    const root = program(finish);
+    const command = root.commands.find((found) => found.name() === args[0]);
+    if (command) refuseSwallowedOptions(command, args, process.env);
+    await root.parseAsync(args, { from: 'user' });
+    return exitCodeOf(exitCode);
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodeOf(0);
     process.stderr.write(`${colours(process.stderr).red('error:')} ${explain(error)}\n`);
     return error instanceof CommanderError || error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
   }
@@ -37,7 +46,7 @@ function explain(error: unknown): string {
 }
 
 /** Each command's own module, with the engine behind it, is loaded only when that command runs: help stays quick. */
-function program(finish: (exitCode: number) => void): Command {
+export function program(finish: (exitCode: number) => void): Command {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   const root = new Command('webgpu-vae')
     .description('Trains a variational autoencoder with WebGPU compute shaders, in Node through Dawn.')
@@ -57,17 +66,25 @@ function program(finish: (exitCode: number) => void): Command {
       )
       .addOption(option('--adapter <name>', 'part of the name of the adapter to check (default: the fastest)', text))
       .option('--list', 'list the adapters only, check nothing (default: off)')
-      .action(async (options: { adapter?: string; list?: boolean }) =>
-        finish(await (await import('./doctor.ts')).doctor({ adapter: options.adapter, list: options.list === true })),
+      .addOption(
+        new Option(
+          '--quick',
+          'check a few cases of each operation, with the kernels that train uses unless tune has found faster ones (default: off)',
+        ).conflicts('list'),
+      )
+      .action(async ({ adapter, list = false, quick = false }: Partial<DoctorOptions>) =>
+        finish(await (await import('./doctor.ts')).doctor({ adapter, list, quick })),
       ),
     new Command('setup')
-      .summary('install a faster software adapter (Debian and Ubuntu, as root)')
+      .summary('get a faster software adapter (Debian and Ubuntu)')
       .description(
-        "Installs Mesa's lavapipe, a software adapter about 5 times as fast as the one that npm brings. Never required, may be run again; needs root on Debian or Ubuntu.",
+        "Gets Mesa's lavapipe, a software adapter about 5 times as fast as the one that npm brings, on Debian or Ubuntu: as root it is installed for all users, for everybody else it is put into the user's cache folder. Never required, may be run again.",
       )
       .option('--dry-run', 'print the commands, run none (default: off)')
-      .action(async (options: { dryRun?: boolean }) =>
-        finish(await (await import('./setup.ts')).setup({ dryRun: options.dryRun === true })),
+      .option('--user', 'as root too: into the cache folder, leave the system as it is (default: off)')
+      .option('--remove', 'delete what is in the cache folder (default: off)')
+      .action(async ({ dryRun = false, user = false, remove = false }: Partial<SetupOptions>) =>
+        finish(await (await import('./setup.ts')).setup({ dryRun, user, remove })),
       ),
   ];
   for (const command of commands) {

@@ -15,6 +15,11 @@ export function positiveInteger(text: string): number {
   return integer(text, 1, MAX_SIZE);
 }
 
+/** @throws InvalidArgumentError unless `text` is an integer from 0 to 2^31 - 1 in digits */
+export function wholeNumber(text: string): number {
+  return integer(text, 0, MAX_SIZE);
+}
+
 /** @throws InvalidArgumentError unless `text` is an integer from 0 to 2^32 - 1 in digits */
 export function seed(text: string): number {
   return integer(text, 0, MAX_SEED);

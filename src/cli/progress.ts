@@ -1,7 +1,8 @@
-/** What a training run prints while it goes on: a bar in a terminal, plain lines elsewhere, nothing when quiet. */
+/** What is printed while something takes long: a bar in a terminal, plain lines elsewhere, nothing when quiet. */
 import cliProgress from 'cli-progress';
+import { elboOf } from '../vae/elbo.ts';
 import type { EpochResult, Progress } from '../vae/vae.ts';
-import { colours, duration, minusElbo, rate } from './format.ts';
+import { canRedraw, colours, duration, minusElbo, rate } from './format.ts';
 
 /** Prints a run's progress on stdout. */
 export interface Reporter {
@@ -16,14 +17,15 @@ export interface Reporter {
 /** Picks the kind of reporter that fits stdout. */
 export function createReporter(quiet: boolean): Reporter {
   if (quiet) return { line() {}, progress() {}, epoch() {}, stop() {} };
-  return process.stdout.isTTY ? barReporter() : plainReporter();
+  return canRedraw(process.stdout) ? barReporter() : plainReporter();
 }
 
 /** `epoch 3/20: test −ELBO 152.40 (BCE 146.61, KL 5.79), train 153.06, 1 min 20 s`; 80 columns hold it. */
 function epochLine({ epoch, train, test, seconds }: EpochResult, epochs: number): string {
-  const parts = `BCE ${test.bce.toFixed(2)}, KL ${test.kld.toFixed(2)}`;
-  const trainElbo = (train.bce + train.kld).toFixed(2);
-  return `epoch ${epoch}/${epochs}: test ${minusElbo(test.bce + test.kld)} (${parts}), train ${trainElbo}, ${duration(seconds)}`;
+  const elbo = elboOf(test);
+  const parts = `${elbo.term.toUpperCase()} ${elbo.reconstruction.toFixed(2)}, KL ${elbo.kld.toFixed(2)}`;
+  const trainElbo = elboOf(train).minusElbo.toFixed(2);
+  return `epoch ${epoch}/${epochs}: test ${minusElbo(elbo.minusElbo)} (${parts}), train ${trainElbo}, ${duration(seconds)}`;
 }
 
 /** How long the first steps must have lasted before their pace, compiling included, says something of the rest. */
@@ -37,7 +39,7 @@ function plainReporter(): Reporter {
   return {
     line,
     progress({ epoch, epochs, step, steps, train, stepsPerSecond, secondsLeft }) {
-      const text = `epoch ${epoch}/${epochs}, step ${step}/${steps}: train ${minusElbo(train.bce + train.kld)}`;
+      const text = `epoch ${epoch}/${epochs}, step ${step}/${steps}: train ${minusElbo(elboOf(train).minusElbo)}`;
       if (firstAt === undefined) {
         firstAt = performance.now();
         line(text);
@@ -49,6 +51,21 @@ function plainReporter(): Reporter {
     epoch: (result, epochs) => line(epochLine(result, epochs)),
     stop() {},
   };
+}
+
+function openBars(format: string): cliProgress.MultiBar {
+  return new cliProgress.MultiBar({
+    stream: process.stdout,
+    format,
+    // Short enough for the whole line to fit into 80 columns in a usual run.
+    barsize: 10,
+    barCompleteChar: '\u2588',
+    barIncompleteChar: '\u2591',
+    forceRedraw: true, // a line printed above the bar erases it
+    clearOnComplete: true,
+    // The command handles signals itself; this would leave the terminal to two owners.
+    gracefulExit: false,
+  });
 }
 
 function barReporter(): Reporter {
@@ -70,23 +87,12 @@ function barReporter(): Reporter {
     progress({ epoch, epochs, step, steps, train, stepsPerSecond, secondsLeft }) {
       const payload = {
         epoch: `${epoch}/${epochs}`,
-        elbo: bold(minusElbo(train.bce + train.kld)),
+        elbo: bold(minusElbo(elboOf(train).minusElbo)),
         pace: `${rate(stepsPerSecond)} steps/s`,
         left: dim(`${duration(secondsLeft)} left`),
       };
       if (!bars) {
-        bars = new cliProgress.MultiBar({
-          stream: process.stdout,
-          format: 'epoch {epoch} {bar} step {value}/{total} {elbo} {pace} {left}',
-          // Short enough for the whole line to fit into 80 columns in a usual run.
-          barsize: 10,
-          barCompleteChar: '\u2588',
-          barIncompleteChar: '\u2591',
-          forceRedraw: true, // a line printed above the bar erases it
-          clearOnComplete: true,
-          // The command handles signals itself; this would leave the terminal to two owners.
-          gracefulExit: false,
-        });
+        bars = openBars('epoch {epoch} {bar} step {value}/{total} {elbo} {pace} {left}');
         // A bar switches line wrapping off; a process that ends at once must not leave the terminal so.
         process.once('exit', stop);
         bar = bars.create(steps, step, payload);
@@ -96,4 +102,66 @@ function barReporter(): Reporter {
     epoch: (result, epochs) => line(epochLine(result, epochs)),
     stop,
   };
+}
+
+/** Tells how far a number of checks has come. */
+export interface Meter {
+  /** One line of the result, on stdout. */
+  line(text: string): void;
+  /** @param part - of the time that all take together, 0 to 1 */
+  update(done: number, part: number): void;
+  /** Takes the bar down. May be called again. */
+  stop(): void;
+}
+
+/** How often a log hears that it still goes on. */
+const METER_LINE_MS = 15_000;
+
+/** A bar below the lines in a terminal; elsewhere a line on stderr now and then, so that stdout is the result alone. */
+export function createMeter(total: number): Meter {
+  return canRedraw(process.stdout) ? barMeter(total) : plainMeter(total);
+}
+
+const SYSTEM = {
+  /** A clock in ms. */
+  now: () => performance.now(),
+  print: (line: string): void => void process.stderr.write(`${line}\n`),
+};
+
+/** The meter for logs. */
+export function plainMeter(total: number, { now, print } = SYSTEM): Meter {
+  const begun = now();
+  let printed = begun;
+  return {
+    line: (text) => void process.stdout.write(`${text}\n`),
+    update(done, part) {
+      if (now() - printed < METER_LINE_MS || done === total) return;
+      printed = now();
+      print(`${done} of ${total} checks, ${timeLeft(now() - begun, part)}`);
+    },
+    stop() {},
+  };
+}
+
+function barMeter(total: number): Meter {
+  const begun = performance.now();
+  const bars = openBars('{bar} {value} of {total} checks, {left}');
+  const bar = bars.create(total, 0, { left: 'time left: ?' });
+  let running = true;
+  const stop = () => {
+    if (!running) return;
+    running = false;
+    bars.update();
+    bars.stop();
+  };
+  process.once('exit', stop);
+  return {
+    line: (text) => (running ? bars.log(`${text}\n`) : void process.stdout.write(`${text}\n`)),
+    update: (done, part) => bar.update(done, { left: timeLeft(performance.now() - begun, part) }),
+    stop,
+  };
+}
+
+function timeLeft(elapsedMs: number, part: number): string {
+  return `about ${duration(((elapsedMs / 1000) * (1 - part)) / part)} left`;
 }

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterDescription } from '../gpu/device.ts';
+import { resumedConfig, type Snapshot } from '../train/snapshot.ts';
 import { ConfigError } from '../vae/config.ts';
-import { resumedConfig, type Snapshot } from '../vae/snapshot.ts';
 import type { CreateOptions } from '../vae/vae.ts';
 import { findCheckpoint, readParameterFile } from './checkpoint-file.ts';
 import { UsageError } from './errors.ts';
@@ -30,29 +30,37 @@ export async function readBeginning(settings: TrainSettings): Promise<Beginning>
     throw new UsageError(`--init ${init} contradicts --resume ${resume}, which has its own weights: leave one out`);
   }
   if (init !== undefined) {
+    const { parameters, notices } = await readParameterFile(init);
     return {
       settings,
-      options: { parameters: await readParameterFile(init) },
+      options: { parameters },
       folder: undefined,
-      lines: [`Beginning with the weights of ${init}.`],
+      lines: [`Beginning with the weights of ${init}.`, ...notices],
     };
   }
   if (resume === undefined) return { settings, options: {}, folder: undefined, lines: [] };
 
   const { snapshot, path, folder, trouble } = await findCheckpoint(resume);
   const config = asUsage(() => resumedConfig(snapshot, settings.given));
-  const { trainCount } = snapshot.data;
+  const { trainCount, testCount } = snapshot.data;
   if (settings.trainSize !== undefined && settings.trainSize !== trainCount) {
     throw new UsageError(
       `resume: --train-size is ${settings.trainSize}, the checkpoint has ${trainCount}: leave it out to go on with that`,
     );
   }
-  const data = settings.data ?? (await dataOf(snapshot, folder));
+  if (settings.testSize !== undefined && settings.testSize !== testCount) {
+    throw new UsageError(
+      `resume: --test-size is ${settings.testSize}, the checkpoint has ${testCount}: leave it out to go on with that`,
+    );
+  }
+  const recorded = folder === undefined ? {} : await readRecord(join(folder, 'config.json'));
+  const data = settings.data ?? dataOf(snapshot, recorded);
+  const transpose = settings.transpose || recorded.transpose === true;
   const lines = [`Resuming ${path} after step ${snapshot.step}.`];
   if (trouble !== undefined)
     lines.unshift(`Warning: the last checkpoint is of no use (${trouble}); the one before it is.`);
   return {
-    settings: { ...settings, config, data, trainSize: trainCount },
+    settings: { ...settings, config, data, transpose, trainSize: trainCount, testSize: testCount },
     options: { snapshot },
     folder: settings.out === undefined ? folder : undefined,
     lines,
@@ -86,20 +94,25 @@ export function toUsage(error: unknown): unknown {
 }
 
 /** Where the images of a checkpoint are: in the folder that config.json beside it names, or in the program. */
-async function dataOf(snapshot: Snapshot, folder: string | undefined): Promise<string | undefined> {
-  const directory = folder === undefined ? undefined : await recordedData(join(folder, 'config.json'));
+function dataOf(snapshot: Snapshot, { data }: RunRecord): string | undefined {
   const { name } = snapshot.data;
-  if (directory !== undefined || name === EMBEDDED) return directory;
+  if (typeof data === 'string' && data !== EMBEDDED) return data;
+  if (name === EMBEDDED) return undefined;
   throw new UsageError(
     `resume: the checkpoint was made with the data set ${JSON.stringify(name)}, expected --data with its folder, got none`,
   );
 }
 
-async function recordedData(path: string): Promise<string | undefined> {
+/** What config.json says of a run's data, unchecked: the file may be missing, or anybody's. */
+interface RunRecord {
+  data?: unknown;
+  transpose?: unknown;
+}
+
+async function readRecord(path: string): Promise<RunRecord> {
   try {
-    const { data } = JSON.parse(await readFile(path, 'utf8')) as { data?: unknown };
-    return typeof data === 'string' && data !== EMBEDDED ? data : undefined;
+    return Object(JSON.parse(await readFile(path, 'utf8'))) as RunRecord;
   } catch {
-    return undefined;
+    return {};
   }
 }

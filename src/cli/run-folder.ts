@@ -1,14 +1,19 @@
 /** The folder of a training run: config.json, metrics.csv, model.safetensors, pictures. */
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { elboOf } from '../vae/elbo.ts';
 import type { EpochResult } from '../vae/vae.ts';
 import { CHECKPOINT, PREVIOUS_CHECKPOINT, writeCheckpointFile } from './checkpoint-file.ts';
 import { UsageError } from './errors.ts';
 import { cannotWrite, removeTemporaryFiles, writeFileAtomic } from './files.ts';
-import { LOCK_FILE, lockRunFolder } from './run-lock.ts';
+import { dateTime } from './format.ts';
+import { LOCK_FILE, lockRunFolder, type RunLock } from './run-lock.ts';
 
+/** The folder of runs without a name. */
+export const RUNS = 'runs';
+/** Runs that begin in one second; more than anybody starts. */
+const MOST_RUNS = 1000;
 const METRICS = 'metrics.csv';
-const METRICS_HEADER = 'epoch,step,train_loss,train_bce,train_kl,test_loss,test_bce,test_kl,seconds\n';
 const CONFIG = 'config.json';
 
 /** Where a run puts its results. */
@@ -34,46 +39,52 @@ export interface RunFolder {
 /**
  * Makes the folder, or goes on with one that there is, and claims it for this process.
  *
- * @param path - a new or empty folder, checked before with `checkOutputFolder`; when `resumed`, that of an earlier run.
+ * @param place.path - a new or empty folder, checked before with `checkOutputFolder`; when `resumed`, that of an earlier run;
+ *   undefined for a new one, `runs/<date-time>`, that no other run has, though it begins in the same second.
+ * @param place.force - take it from a process of another computer that shows no sign of life.
  * @throws UsageError if another process writes to it
  * @throws Error if it cannot be written; then nothing new is left of it.
  */
-export async function openRunFolder(path: string, resumed: boolean): Promise<RunFolder> {
+export async function openRunFolder(place: {
+  path: string | undefined;
+  resumed: boolean;
+  force: boolean;
+}): Promise<RunFolder> {
+  const { resumed, force } = place;
+  const { path, firstMade } = place.path === undefined ? await makeRunFolder() : await makeFolder(place.path);
   const written = new Set<string>();
-  const failed = (error: unknown): Error =>
-    error instanceof UsageError ? error : cannotWrite(path, error as NodeJS.ErrnoException);
-  const write = async (name: string, content: Uint8Array | string) => {
+  const failed = (error: unknown): Error => asFolderError(path, error);
+  let lock: RunLock;
+  try {
+    lock = await lockRunFolder(path, { force });
+  } catch (error) {
+    throw failed(error);
+  }
+  const writing = async (write: () => Promise<void>, names: string[]) => {
+    if (await lock.isLost()) {
+      throw new Error(
+        `${path} was taken over by another process, expected one trainer per folder: this one has stopped and leaves it alone`,
+      );
+    }
     try {
-      await writeFileAtomic(join(path, name), content);
-      written.add(name);
+      await write();
+      for (const name of names) written.add(name);
     } catch (error) {
       throw failed(error);
     }
   };
-  let firstMade: string | undefined;
-  let unlock: () => Promise<void>;
-  try {
-    firstMade = await mkdir(resolve(path), { recursive: true });
-    unlock = await lockRunFolder(path);
-  } catch (error) {
-    throw failed(error);
-  }
+  const write = (name: string, content: Uint8Array | string) =>
+    writing(() => writeFileAtomic(join(path, name), content), [name]);
   const folder: RunFolder = {
     path,
     write,
     writeConfig: (value) => write(CONFIG, `${JSON.stringify(value, undefined, 2)}\n`),
-    writeMetrics: (results) => write(METRICS, METRICS_HEADER + results.map(metricsRow).join('')),
-    async writeCheckpoint(bytes) {
-      try {
-        await writeCheckpointFile(path, bytes);
-        for (const name of [CHECKPOINT, PREVIOUS_CHECKPOINT]) written.add(name);
-      } catch (error) {
-        throw failed(error);
-      }
-    },
-    unlock,
+    writeMetrics: (results) => write(METRICS, metricsHeader(results) + results.map(metricsRow).join('')),
+    writeCheckpoint: (bytes) => writing(() => writeCheckpointFile(path, bytes), [CHECKPOINT, PREVIOUS_CHECKPOINT]),
+    unlock: lock.release,
     async remove() {
-      await unlock();
+      if (await lock.isLost()) return;
+      await lock.release();
       for (const name of written) await rm(join(path, name), { force: true }).catch(() => undefined);
       if (firstMade === undefined) return;
       // Only empty folders go, so whatever somebody else put there stays.
@@ -102,7 +113,42 @@ export async function openRunFolder(path: string, resumed: boolean): Promise<Run
   return folder;
 }
 
+async function makeFolder(path: string): Promise<{ path: string; firstMade: string | undefined }> {
+  try {
+    return { path, firstMade: await mkdir(resolve(path), { recursive: true }) };
+  } catch (error) {
+    throw asFolderError(path, error);
+  }
+}
+
+/** `runs/<date-time>`, with a number if other runs begin in the same second: whoever makes a folder has it. */
+async function makeRunFolder(): Promise<{ path: string; firstMade: string }> {
+  const first = join(RUNS, dateTime(new Date()));
+  for (let i = 1; ; i++) {
+    const path = i === 1 ? first : `${first}-${i}`;
+    try {
+      const parentMade = await mkdir(resolve(RUNS), { recursive: true });
+      await mkdir(resolve(path));
+      return { path, firstMade: parentMade ?? resolve(path) };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // ENOENT: a run that failed has just taken the parent away.
+      if (i === MOST_RUNS || (code !== 'EEXIST' && code !== 'ENOENT')) throw asFolderError(path, error);
+    }
+  }
+}
+
+function asFolderError(path: string, error: unknown): Error {
+  return error instanceof UsageError ? error : cannotWrite(path, error as NodeJS.ErrnoException);
+}
+
+/** The columns are named after the likelihood's term. */
+function metricsHeader([first]: readonly EpochResult[]): string {
+  const { term } = elboOf(first?.test ?? {});
+  return `epoch,step,train_loss,train_${term},train_kl,test_loss,test_${term},test_kl,seconds\n`;
+}
+
 function metricsRow({ epoch, step, train, test, seconds }: EpochResult): string {
-  const losses = [train, test].flatMap(({ loss, bce, kld }) => [loss, bce, kld]).map((nats) => nats.toFixed(6));
-  return `${[epoch, step, ...losses, seconds.toFixed(3)].join(',')}\n`;
+  const losses = [train, test].flatMap((set) => [set.loss, elboOf(set).reconstruction, elboOf(set).kld]);
+  return `${[epoch, step, ...losses.map((nats) => nats.toFixed(6)), seconds.toFixed(3)].join(',')}\n`;
 }

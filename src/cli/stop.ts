@@ -1,9 +1,10 @@
-/** Stopping early: a signal, or a reader of our output that went away. */
+/** Stopping early: a signal, or output that nobody gets. */
+import { onBrokenOutput } from './output.ts';
 
 /** The exit codes that shells expect: 128 + the signal's number. */
-const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-type StopReason = keyof typeof EXIT_CODES;
+type StopReason = keyof typeof EXIT_CODES | 'No output';
 
 /** Listens for requests to stop, from its creation to `dispose()`. */
 export interface StopWatch {
@@ -17,7 +18,7 @@ export interface StopWatch {
 }
 
 /**
- * Watches SIGINT, SIGTERM, SIGHUP and a closed stdout. A second signal ends the process at once.
+ * Watches SIGINT, SIGTERM, SIGHUP and a stdout that cannot be written any more. A second signal ends the process at once.
  *
  * @param onHeld - called when the first request after `hold()` arrives.
  */
@@ -25,20 +26,20 @@ export function watchForStop(onHeld: (reason: StopReason) => void): StopWatch {
   const controller = new AbortController();
   let exitCode: number | undefined;
   let held = false;
-  const request = (reason: StopReason) => {
+  const request = (reason: StopReason, code: number) => {
     const again = exitCode !== undefined;
-    exitCode ??= EXIT_CODES[reason];
+    exitCode ??= code;
     if (again || !held) process.exit(exitCode);
     onHeld(reason);
     controller.abort();
   };
-  const onClosed = () => {
-    // Every further line fails in the same way, which is no second request.
-    if (exitCode === undefined) request('SIGPIPE');
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, request);
-  process.stdout.on('error', onClosed); // for good: lines may still be printed after dispose()
+  const onSignal = (signal: keyof typeof EXIT_CODES) => request(signal, EXIT_CODES[signal]);
+  const signals = Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[];
+  for (const signal of signals) process.on(signal, onSignal);
+  const release = onBrokenOutput((code) => {
+    // Ctrl-C also ends the reader of a pipe, which is no second request.
+    if (exitCode === undefined) request('No output', code);
+  });
   return {
     signal: controller.signal,
     get exitCode() {
@@ -48,7 +49,8 @@ export function watchForStop(onHeld: (reason: StopReason) => void): StopWatch {
       held = true;
     },
     dispose() {
-      for (const signal of signals) process.off(signal, request);
+      for (const signal of signals) process.off(signal, onSignal);
+      release();
     },
   };
 }

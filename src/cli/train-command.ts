@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { GEMM_VARIANTS, type GemmVariant } from '../kernels/gemm.ts';
 import type { VaeConfig } from '../vae/config.ts';
-import { nonNegativeNumber, oneOf, option, positiveInteger, positiveNumber, seed, text, widths } from './options.ts';
+import { modelOptions, modelSettings } from './model-options.ts';
+import { oneOf, option, positiveInteger, positiveNumber, text } from './options.ts';
 
 /** What `webgpu-vae train` was asked for. */
 export interface TrainSettings {
   config: VaeConfig;
-  /** The part of `config` that was on the command line and is no default. */
+  /** The part of `config` that was on the command line. */
   given: Partial<VaeConfig>;
   /** A checkpoint or a run folder to go on with. */
   resume: string | undefined;
@@ -16,14 +17,20 @@ export interface TrainSettings {
   checkpointEvery: number;
   /** Folder of IDX files; the embedded MNIST without it. */
   data: string | undefined;
+  /** Whether rows and columns of every image are exchanged. */
+  transpose: boolean;
   /** The first N training images; all without it. */
   trainSize: number | undefined;
+  /** The first N test images or, without test files, N of the training images; all without it. */
+  testSize: number | undefined;
   /** The run's folder; `runs/<date-time>` without it. */
   out: string | undefined;
   /** Part of an adapter's name; the best adapter without it. */
   adapter: string | undefined;
   /** Kernels of the dense layers: the fastest, measured once; the default ones; or one variant for all. */
   variant: Variant;
+  /** Take a run folder over from a process of another computer that shows no sign of life. */
+  force: boolean;
   quiet: boolean;
 }
 
@@ -32,17 +39,13 @@ interface TrainOptions {
   init?: string;
   checkpointEvery: number;
   data?: string;
-  hidden: number[];
-  latent: number;
-  batch: number;
-  epochs: number;
-  lr: number;
-  beta: number;
-  seed: number;
+  transpose?: boolean;
   trainSize?: number;
+  testSize?: number;
   out?: string;
   adapter?: string;
   variant: Variant;
+  force?: boolean;
   quiet?: boolean;
 }
 
@@ -52,29 +55,29 @@ const VARIANTS: Variant[] = ['auto', 'default', ...GEMM_VARIANTS];
 
 /** `train` with its options; the defaults are those of the published results. */
 export function trainCommand(run: (settings: TrainSettings) => Promise<void>): Command {
-  return new Command('train')
+  const command = new Command('train')
     .summary('train a model and write its weights and pictures')
     .description(
       'Trains a variational autoencoder and writes config.json, metrics.csv, model.safetensors and pictures to a folder. Ctrl-C stops it early and keeps what was learned.',
     )
     .addOption(
-      option('--data <dir>', "folder with MNIST's four IDX files, plain or .gz (default: the embedded MNIST)", text),
+      option(
+        '--data <dir>',
+        "folder with MNIST's four IDX files or a set's of that format, plain or .gz; labels may be missing (default: the embedded MNIST)",
+        text,
+      ),
     )
-    .addOption(
-      option('--hidden <widths>', "widths of the encoder's hidden layers, or none; the decoder mirrors them", widths, {
-        value: [512, 256],
-        shown: '512,256',
-      }),
-    )
-    .addOption(option('--latent <n>', 'dimensions of the latent space', positiveInteger, { value: 2 }))
-    .addOption(option('--batch <n>', 'images per step', positiveInteger, { value: 128 }))
-    .addOption(option('--epochs <n>', 'passes over the training images', positiveInteger, { value: 20 }))
-    .addOption(option('--lr <rate>', "Adam's learning rate", positiveNumber, { value: 1e-3, shown: '1e-3' }))
-    .addOption(option('--beta <weight>', 'weight of the KL term in the loss', nonNegativeNumber, { value: 1 }))
-    .addOption(
-      option('--seed <n>', 'seed of the initial weights, the order of the images and the noise', seed, { value: 0 }),
-    )
+    .option('--transpose', "exchange rows and columns of every image, as EMNIST's need it (default: off)");
+  for (const each of modelOptions()) command.addOption(each);
+  return command
     .addOption(option('--train-size <n>', 'train on the first n images only (default: all)', positiveInteger))
+    .addOption(
+      option(
+        '--test-size <n>',
+        'measure on the first n test images only; of a data set without test files, on n training images that are drawn at random, always the same ones, and not trained on (default: all)',
+        positiveInteger,
+      ),
+    )
     .addOption(
       option(
         '--resume <path>',
@@ -100,22 +103,25 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
         { value: 'auto' },
       ),
     )
+    .option(
+      '--force',
+      'go on in a run folder that belongs to a process on another computer, if that shows no sign of life (default: off)',
+    )
     .option('--quiet', 'print nothing but errors and the folder of the results (default: off)')
     .action(async (options: TrainOptions, command: Command) => {
-      const { hidden, latent, batch, epochs, lr: learningRate, beta } = options;
-      const config = { hidden, latent, batch, epochs, learningRate, beta, seed: options.seed };
-      const isGiven = (key: string) => command.getOptionValueSource(key === 'learningRate' ? 'lr' : key) === 'cli';
       await run({
-        config,
-        given: Object.fromEntries(Object.entries(config).filter(([key]) => isGiven(key))),
+        ...modelSettings(command),
         resume: options.resume,
         init: options.init,
         checkpointEvery: options.checkpointEvery,
         data: options.data,
+        transpose: options.transpose === true,
         trainSize: options.trainSize,
+        testSize: options.testSize,
         out: options.out,
         adapter: options.adapter,
         variant: options.variant,
+        force: options.force === true,
         quiet: options.quiet === true,
       });
     });

@@ -1,22 +1,25 @@
 /** `webgpu-vae train`: from settings to a folder of results. */
-import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { TestSizeError } from '../data/errors.ts';
+import { dataHints } from '../data/validate.ts';
 import { tuningStore } from '../host/node.ts';
 import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
 import { supportedVariants, type VariantChoice } from '../kernels/gemm.ts';
+import { writeSafetensors } from '../train/safetensors.ts';
+import { tunedVariants } from '../train/variants.ts';
 import { writeCheckpoint } from '../vae/checkpoint.ts';
-import { writeSafetensors } from '../vae/safetensors.ts';
+import { elboOf } from '../vae/elbo.ts';
+import { vaeProblems } from '../vae/model.ts';
 import type { EpochResult, Snapshot, Vae } from '../vae/vae.ts';
-import { tunedVariants } from '../vae/variants.ts';
 import { adapterLine, fasterAdapter } from './describe.ts';
 import { UsageError } from './errors.ts';
 import type { writeEpochFigures, writeFinalFigures } from './figures.ts';
-import { checkOutputFolder } from './files.ts';
-import { colours, dateTime, minusElbo, thousands } from './format.ts';
+import { checkOutputFolder, checkWritable } from './files.ts';
+import { colours, minusElbo, thousands } from './format.ts';
 import { createReporter, type Reporter } from './progress.ts';
 import { isSameAdapter, otherAdapter, readBeginning, toUsage } from './resume.ts';
-import { openRunFolder, type RunFolder } from './run-folder.ts';
+import { openRunFolder, RUNS, type RunFolder } from './run-folder.ts';
 import { type StopWatch, watchForStop } from './stop.ts';
 import type { TrainSettings } from './train-command.ts';
 
@@ -55,8 +58,9 @@ export async function train(given: TrainSettings): Promise<number> {
   figures.catch(() => undefined);
   try {
     const { settings, options, folder: resumedFolder, lines } = await readBeginning(given);
-    const out = resumedFolder ?? settings.out ?? (await unusedRunFolder());
-    if (resumedFolder === undefined) await checkOutputFolder(out);
+    const resumed = resumedFolder !== undefined;
+    const out = resumedFolder ?? settings.out;
+    if (!resumed) await (out === undefined ? checkWritable(RUNS) : checkOutputFolder(out));
     const data = await loadData(settings);
     const open = async (): Promise<Device> => {
       device?.dispose();
@@ -66,6 +70,10 @@ export async function train(given: TrainSettings): Promise<number> {
     const { info } = await open();
     reporter.line(`Adapter: ${adapterLine(info)}. ${fasterAdapter(info)}`.trim());
     reporter.line(dataLine(data));
+    for (const hint of dataHints(data)) reporter.line(hint);
+    if (/emnist/i.test(data.name) && !settings.transpose) {
+      reporter.line("EMNIST's files have rows and columns exchanged: --transpose sets its letters upright.");
+    }
     const variants = await chooseVariants(settings, device!, data, options.snapshot);
     vae = await createVae(device!, data, options.snapshot ? settings.given : settings.config, {
       ...options,
@@ -81,16 +89,16 @@ export async function train(given: TrainSettings): Promise<number> {
     stop.hold();
     reporter.line(modelLine(vae));
     for (const line of [...lines, ...otherAdapter(options, info)]) reporter.line(line);
-    folder = await openRunFolder(out, resumedFolder !== undefined);
-    const config = describeRun(settings, out, data, vae);
+    folder = await openRunFolder({ path: out, resumed, force: settings.force });
+    const config = describeRun(settings, folder.path, data, vae);
     const draw = { epoch: writeEpochFigures, end: writeFinalFigures };
     return await runTraining({ settings, data, vae, folder, reporter, stop, config, draw });
   } finally {
     reporter.stop();
-    stop.dispose();
     vae?.dispose();
     device?.dispose();
     await folder?.unlock();
+    stop.dispose();
   }
 }
 
@@ -173,12 +181,17 @@ async function chooseVariants(
   }
   if (variant === 'default') return undefined;
   if (variant !== 'auto') return variant;
-  return (await tunedVariants(device, config, { imageSize: rows * columns, store: tuningStore })).variants;
+  return (await tunedVariants(device, vaeProblems(config, rows * columns), { store: tuningStore })).variants;
 }
 
-/** @throws UsageError if `--train-size` or `--batch` asks for more images than there are; DataError */
-async function loadData({ data: directory, trainSize, config }: TrainSettings): Promise<DataSet> {
-  const data = await loadMnist(directory);
+/** @throws UsageError if `--train-size`, `--test-size` or `--batch` asks for more images than there are; DataError */
+async function loadData({ data: directory, transpose, trainSize, testSize, config }: TrainSettings): Promise<DataSet> {
+  const options = { transpose, ...(testSize !== undefined && { testSize }) };
+  const data = await loadMnist(directory, options).catch((error) => {
+    throw error instanceof TestSizeError
+      ? new UsageError(`--test-size ${testSize}: ${error.message}`, { cause: error })
+      : error;
+  });
   const { count } = data.train;
   if (trainSize !== undefined && trainSize > count) {
     throw new UsageError(`--train-size ${trainSize} is more than the ${count} training images: give ${count} or less`);
@@ -192,19 +205,6 @@ async function loadData({ data: directory, trainSize, config }: TrainSettings): 
   return { ...data, train };
 }
 
-/** `runs/<date-time>`, with a number if two runs begin in the same second. */
-async function unusedRunFolder(): Promise<string> {
-  const first = join('runs', dateTime(new Date()));
-  for (let i = 1; ; i++) {
-    const path = i === 1 ? first : `${first}-${i}`;
-    const free = await access(path).then(
-      () => false,
-      () => true,
-    );
-    if (free) return path;
-  }
-}
-
 /** config.json: every setting, and what the results depend on besides. */
 function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: Vae): object {
   const require = createRequire(import.meta.url);
@@ -213,6 +213,7 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
     status: 'running',
     ...settings.config,
     data: settings.data === undefined ? data.name : resolve(settings.data),
+    transpose: settings.transpose,
     trainSize: data.train.count,
     testSize: data.test.count,
     rows: data.train.rows,
@@ -247,7 +248,8 @@ async function modelFile(vae: Vae, data: DataSet): Promise<Uint8Array> {
 
 function dataLine({ name, train, test }: DataSet): string {
   const size = `${train.columns} x ${train.rows}`;
-  return `Data: ${name}, ${thousands(train.count)} training and ${thousands(test.count)} test images of ${size} pixels.`;
+  const labels = test.labels ? '' : ', without labels';
+  return `Data: ${name}, ${thousands(train.count)} training and ${thousands(test.count)} test images of ${size} pixels${labels}.`;
 }
 
 function modelLine({ config, imageSize, table, steps }: Vae): string {
@@ -264,7 +266,7 @@ function printEnd(
   const { bold } = colours(process.stdout);
   if (quiet) process.stdout.write(`${path}\n`);
   else if (last)
-    process.stdout.write(`${bold(minusElbo(last.test.bce + last.test.kld))} on the test images. Results: ${path}\n`);
+    process.stdout.write(`${bold(minusElbo(elboOf(last.test).minusElbo))} on the test images. Results: ${path}\n`);
   else
     process.stdout.write(
       `Stopped after ${step} of ${steps} steps; --resume ${path} goes on. What was learned so far: ${path}\n`,

@@ -3,7 +3,8 @@ import { tuningStore } from '../host/node.ts';
 import { createDevice } from '../index.ts';
 import { problemKey } from '../kernels/gemm.ts';
 import type { TunedProblem } from '../kernels/tune.ts';
-import { tunedVariants } from '../vae/variants.ts';
+import { tunedVariants } from '../train/variants.ts';
+import { vaeProblems } from '../vae/model.ts';
 import { adapterLine } from './describe.ts';
 import { colours } from './format.ts';
 import type { TuneSettings } from './tune-command.ts';
@@ -20,8 +21,8 @@ export async function tune({ adapter, ...settings }: TuneSettings): Promise<numb
   try {
     const { hidden, latent, batch, imageSize, budgetMs } = settings;
     print(`Adapter: ${adapterLine(device.info)}.`);
-    const options = { imageSize, store: tuningStore, again: true, budgetMs };
-    const { tuning } = await tunedVariants(device, { hidden, latent, batch }, options);
+    const options = { store: tuningStore, again: true, budgetMs };
+    const { tuning } = await tunedVariants(device, vaeProblems({ hidden, latent, batch }, imageSize), options);
     print('Operation and sizes B x C x OC, the largest first; in ms the shortest time of a run:');
     const width = Math.max(...tuning!.problems.map(({ problem }) => problemKey(problem).length));
     for (const problem of tuning!.problems) print(`  ${line(problem, width)}`);

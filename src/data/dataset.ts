@@ -1,15 +1,16 @@
 /** Labelled images in memory: what a model is trained on and measured with. */
 import { DataError } from './errors.ts';
-import { parseIdxImages, parseIdxLabels } from './idx.ts';
+import { type Labels, parseIdxImages, parseIdxLabels } from './idx.ts';
 
 export { DataError } from './errors.ts';
+export type { Labels } from './idx.ts';
 
-/** Grey images of one size, each with a label. */
+/** Grey images of one size, with or without labels. */
 export interface ImageSet {
   /** (count, rows, columns) u8, row-major; 0 is black, 255 white. */
   images: Uint8Array;
-  /** (count) u8: the class of each image. */
-  labels: Uint8Array;
+  /** (count): the class of each image, 0 or more. Training does not need them; pictures are coloured by them. */
+  labels?: Labels;
   count: number;
   rows: number;
   columns: number;
@@ -20,26 +21,37 @@ export interface DataSet {
   name: string;
   train: ImageSet;
   test: ImageSet;
+  /** What class c is called, where that is known. */
+  classNames?: readonly string[];
 }
 
 /**
- * Makes an image set from the bytes of an IDX image file and its IDX label file. The arrays are views into those bytes.
+ * Makes an image set from the bytes of an IDX image file and its IDX label file, if there is one. The arrays are views
+ * into those bytes, where labels are unsigned bytes.
  * @param names the files' names, for messages
  * @throws DataError when either file is malformed or their counts differ
  */
 export function imageSet(
   imageBytes: Uint8Array,
-  labelBytes: Uint8Array,
+  labelBytes: Uint8Array | undefined,
   names: { images: string; labels: string },
 ): ImageSet {
-  const { images, count, rows, columns } = parseIdxImages(imageBytes, names.images);
+  const set = parseIdxImages(imageBytes, names.images);
+  return labelBytes ? { ...set, labels: labelsOf(set.count, labelBytes, names) } : set;
+}
+
+/**
+ * The labels of `count` images.
+ * @throws DataError when the file is malformed or has more or fewer labels
+ */
+export function labelsOf(count: number, labelBytes: Uint8Array, names: { images: string; labels: string }): Labels {
   const labels = parseIdxLabels(labelBytes, names.labels);
   if (labels.length !== count) {
     throw new DataError(
       `read labels: ${names.labels} has ${labels.length} labels, expected ${count} as ${names.images} has images: use files that belong together`,
     );
   }
-  return { images, labels, count, rows, columns };
+  return labels;
 }
 
 /**
@@ -68,7 +80,7 @@ export function takeFirst(set: ImageSet, n: number): ImageSet {
   return {
     ...set,
     images: set.images.subarray(0, n * set.rows * set.columns),
-    labels: set.labels.subarray(0, n),
+    ...(set.labels && { labels: set.labels.subarray(0, n) }),
     count: n,
   };
 }

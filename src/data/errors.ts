@@ -2,3 +2,8 @@
 export class DataError extends Error {
   override name = 'DataError';
 }
+
+/** More test images asked for than there are. */
+export class TestSizeError extends DataError {
+  override name = 'TestSizeError';
+}

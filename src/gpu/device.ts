@@ -1,4 +1,5 @@
-import type { Kernel } from './kernel.ts';
+import { type Capabilities, capabilitiesOf } from './capabilities.ts';
+import type { Kernel } from './compile.ts';
 import { textureBytes, textureSize } from './texture.ts';
 
 /** What an adapter is, in plain values that can be printed and stored. */
@@ -20,8 +21,8 @@ export interface AdapterDescription {
   features: string[];
   /** The highest values that a device may ask for, by the names of `GPUSupportedLimits`. */
   limits: Record<string, number>;
-  /** Who provides the driver. */
-  source: 'system' | 'npm SwiftShader' | 'browser';
+  /** Where the driver is from; the cache folder's was put there by `webgpu-vae setup`. */
+  source: 'system' | 'cache folder' | 'npm SwiftShader' | 'browser';
 }
 
 /** A tensor does not fit the device. The message names the tensor, its size and the limit. */
@@ -34,7 +35,7 @@ export class DeviceLostError extends Error {
   override name = 'DeviceLostError';
 }
 
-/** WebGPU refused something while a model was being built. */
+/** WebGPU refused something, or the GPU has not done what it was told. */
 export class GpuError extends Error {
   override name = 'GpuError';
 }
@@ -62,7 +63,8 @@ const LOSS_GRACE_MS = 100;
 /** The same after a mapping was aborted, which says that a loss is coming: a browser's GPU process may first end compiling. */
 const ABORT_GRACE_MS = 10_000;
 
-const VECTOR_LANES = 8;
+/** So many errors are kept with their words; the first ones say why there are more. */
+const MOST_ERRORS = 100;
 
 const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
 
@@ -85,10 +87,14 @@ export class Device {
   readonly subgroupSizes: { min: number; max: number };
   /** Compiled kernels by source and constants; filled by `createKernel`. */
   readonly kernels = new Map<string, Kernel>();
+  #capabilities: Capabilities | undefined;
   #sampler: GPUSampler | undefined;
   #allocatedBytes = 0;
   #lost: DeviceLostError | undefined;
   #disposed = false;
+  /** What WebGPU said outside of any scope, in order: at most MOST_ERRORS of so many. */
+  #uncaptured: string[] = [];
+  #uncapturedCount = 0;
   #host: DeviceHost;
 
   constructor(
@@ -103,6 +109,10 @@ export class Device {
     this.#host = host;
     handle.lost.then((lost) => {
       this.#lost ??= new DeviceLostError(`the GPU device was lost: ${lost.message || lost.reason}`);
+    });
+    handle.addEventListener('uncapturederror', ({ error }) => {
+      this.#uncapturedCount++;
+      if (this.#uncaptured.length < MOST_ERRORS) this.#uncaptured.push(error.message.trim());
     });
   }
 
@@ -119,9 +129,15 @@ export class Device {
     return ms > 0 ? this.#host.idle(ms) : Promise.resolve();
   }
 
-  /** Whether a subgroup is an AVX register, as on lavapipe: a software adapter that compiles with LLVM. */
-  get isVectorized(): boolean {
-    return this.subgroupSizes.max === VECTOR_LANES;
+  /** What kernels choose by. */
+  get capabilities(): Capabilities {
+    this.#capabilities ??= capabilitiesOf({
+      software: this.info.software,
+      subgroupSizes: this.subgroupSizes,
+      languageFeatures: this.languageFeatures,
+      maxTextureDimension2D: this.limits.maxTextureDimension2D,
+    });
+    return this.#capabilities;
   }
 
   /** What the WGSL compiler knows beyond the language's first version. */
@@ -161,6 +177,7 @@ export class Device {
    */
   async reasonOf(error: unknown): Promise<unknown> {
     if (error instanceof DeviceLostError) return error;
+    if (this.#lost) return this.#lost;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const grace = new Promise((resolve) => {
       const aborted = (error as Error).name === 'AbortError';
@@ -229,28 +246,46 @@ export class Device {
   }
 
   /**
+   * Begins to watch for errors that no scope catches: a submission that WebGPU refuses does nothing, and says so only there.
+   * What it returns gives the first one since, if there is one. Those of others on this device count, too: nobody can tell.
+   */
+  watchErrors(): () => GpuError | undefined {
+    const seen = this.#uncapturedCount;
+    return () => {
+      if (this.#uncapturedCount === seen) return undefined;
+      return new GpuError(`the GPU refused a command: ${this.#uncaptured[seen] ?? this.#uncaptured.at(-1)}`);
+    };
+  }
+
+  /**
    * Runs `build` inside validation and out-of-memory scopes, so that a mistake or a full GPU is an exception there
    * and not a message in a console. Scopes cost a round trip: use it while building, not while training.
+   *
+   * The scopes are closed when `build` returns, before anybody else can run: they catch nobody else's errors, and calls may
+   * overlap. So what `build` does after its first `await` is outside of them.
+   * @throws GpuError for what they catch, DeviceLostError
    */
   async checked<T>(what: string, build: () => T | Promise<T>): Promise<T> {
     this.assertAlive();
     this.handle.pushErrorScope('validation');
     this.handle.pushErrorScope('out-of-memory');
-    let result: T | undefined;
-    let failure: unknown;
+    let result: T | Promise<T>;
+    let failure: { error: unknown } | undefined;
     try {
-      result = await build();
+      result = build();
+      // It is waited for below, after the scopes' answers.
+      if (result instanceof Promise) result.catch(() => undefined);
     } catch (error) {
-      failure = error;
+      failure = { error };
     }
     const scopes = Promise.all([this.handle.popErrorScope(), this.handle.popErrorScope()]);
     const [memory, validation] = await scopes.catch(async (error) => {
-      throw await this.reasonOf(failure ?? error);
+      throw await this.reasonOf(failure ? failure.error : error);
     });
-    if (failure !== undefined) throw failure;
+    if (failure) throw failure.error;
     if (memory) throw new GpuError(`${what}: the GPU is out of memory: ${memory.message}`);
     if (validation) throw new GpuError(`${what}: ${await this.#explain(validation.message)}`);
-    return result as T;
+    return result!;
   }
 
   dispose(): void {

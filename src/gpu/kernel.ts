@@ -1,19 +1,8 @@
-import { ResourceType, type VariableInfo, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { loadShader } from '#shaders';
+import { ResourceType, type VariableInfo } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { codeOf, compileKernel, type Kernel, type WgslModule } from './compile.ts';
 import type { Device } from './device.ts';
 import { type BufferPool, formatShape, type Tensor } from './tensor.ts';
 import type { TextureCopy } from './texture.ts';
-
-/** A compute pipeline with what its WGSL says of itself: names, kinds and places of its bindings. */
-export interface Kernel {
-  readonly label: string;
-  /** Compiled when it is first asked for: a page shows its first picture before it has compiled what training needs. */
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  readonly bindings: readonly VariableInfo[];
-  /** The compiler's errors, one line each with file, line and column; empty if it compiled. */
-  compilationErrors(): Promise<string[]>;
-}
 
 /** One entry of a schedule, complete and immutable: encoding it creates nothing. */
 export interface Dispatch {
@@ -27,77 +16,25 @@ export interface Dispatch {
 }
 
 /**
- * Puts whole shader files, one after the other, into one module with a pipeline; the entry point is `main`.
- * The same files and constants give the same kernel.
+ * Puts modules of WGSL, one after the other, into one shader with a pipeline; the entry point is `main`.
+ * The same modules and constants give the same kernel.
  *
  * @param constants values of WGSL `override`s
  */
-export function createKernel(device: Device, files: readonly string[], constants: Record<string, number> = {}): Kernel {
-  const key = JSON.stringify([files, constants]);
+export function createKernel(
+  device: Device,
+  modules: readonly WgslModule[],
+  constants: Record<string, number> = {},
+): Kernel {
+  const key = JSON.stringify([codeOf(modules), constants]);
   const known = device.kernels.get(key);
   if (known) return known;
-
-  const texts = files.map(loadShader);
-  const code = texts.join('\n');
-  const label = files.map((file) => file.replace('.wgsl', '')).join('+');
-  const bindings = new WgslReflect(code).getBindGroups()[0]?.filter((binding) => binding !== undefined) ?? [];
-  const module = device.handle.createShaderModule({ label, code });
-  const layout = device.handle.createBindGroupLayout({
-    label,
-    entries: bindings.map(layoutEntry),
-  });
-  let pipeline: GPUComputePipeline | undefined;
-  const kernel: Kernel = {
-    label,
-    get pipeline() {
-      pipeline ??= device.handle.createComputePipeline({
-        label,
-        layout: device.handle.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: 'main', constants },
-      });
-      return pipeline;
-    },
-    layout,
-    bindings,
-    compilationErrors: async () => {
-      const { messages } = await module.getCompilationInfo();
-      return messages
-        .filter((message) => message.type === 'error')
-        .map((message) => `${place(files, texts, message.lineNum)}:${message.linePos}: ${message.message}`);
-    },
-  };
+  const kernel = compileKernel(device.handle, modules, constants);
   device.kernels.set(key, kernel);
   return kernel;
 }
 
 const TEXTURES: readonly ResourceType[] = [ResourceType.Texture, ResourceType.StorageTexture];
-
-function layoutEntry({ binding, resourceType, access }: VariableInfo): GPUBindGroupLayoutEntry {
-  const entry = { binding, visibility: GPUShaderStage.COMPUTE };
-  switch (resourceType) {
-    case ResourceType.StorageTexture:
-      return { ...entry, storageTexture: { access: 'read-only', format: 'rgba32float' } };
-    case ResourceType.Texture:
-      return { ...entry, texture: { sampleType: 'unfilterable-float' } };
-    case ResourceType.Sampler:
-      return { ...entry, sampler: { type: 'non-filtering' } };
-    case ResourceType.Uniform:
-      return { ...entry, buffer: { type: 'uniform' } };
-    default:
-      return { ...entry, buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' } };
-  }
-}
-
-/** The file and line within it of a line of the files put together. */
-function place(files: readonly string[], texts: readonly string[], line: number): string {
-  let rest = line;
-  for (const [index, text] of texts.entries()) {
-    const lines = text.split('\n').length;
-    if (rest <= lines) return `shaders/${files[index]}:${rest}`;
-    rest -= lines;
-  }
-  return `${files.join('+')}:${line}`;
-}
 
 /**
  * Binds tensors and parameters to a kernel by the names that its WGSL gives them.

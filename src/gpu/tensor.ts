@@ -1,17 +1,13 @@
 import type { Device } from './device.ts';
-import type { TextureCopy } from './texture.ts';
+import type { BufferRange, TextureCopy } from './texture.ts';
 
 export type DType = 'f32' | 'u32';
 
 /** A dense row-major array on the GPU: a range of a buffer, with a shape. */
-export interface Tensor {
+export interface Tensor extends BufferRange {
   readonly label: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  readonly buffer: GPUBuffer;
-  /** Where the tensor begins in the buffer, in bytes; a multiple of 256 wherever it is bound. */
-  readonly offsetBytes: number;
-  readonly sizeBytes: number;
 }
 
 export function elementCount(shape: readonly number[]): number {

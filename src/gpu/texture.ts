@@ -1,10 +1,14 @@
-import type { Tensor } from './tensor.ts';
-
 /** Texels of four f32 in a row of a copy, as the shaders that read it must know. */
 export const TEXELS_PER_ROW = 1024;
-/** The language feature with which a kernel may read such a texture: as a storage texture. */
-export const TEXTURE_READING = 'readonly_and_readwrite_storage_textures';
 const TEXEL_BYTES = 16;
+
+/** Where something lies in the GPU's memory, as every tensor does. */
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  /** A multiple of 256 wherever it is bound. */
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
 
 /**
  * A tensor's copy in an `rgba32float` texture: texel i holds its elements 4 i to 4 i + 3, row by row of TEXELS_PER_ROW.
@@ -13,7 +17,7 @@ const TEXEL_BYTES = 16;
  */
 export interface TextureCopy {
   readonly label: string;
-  readonly source: Tensor;
+  readonly source: BufferRange;
   readonly texture: GPUTexture;
   readonly view: GPUTextureView;
 }

@@ -58,9 +58,14 @@ export function describeAdapter(
   };
 }
 
+/** Mesa's software adapter, the fastest that is known. */
+export function isLavapipe({ name }: AdapterDescription): boolean {
+  return LAVAPIPE.test(name);
+}
+
 /** Whether `wanted` is part of the adapter's name, in any case. Mesa's llvmpipe is also known as lavapipe. */
 export function matchesName(info: AdapterDescription, wanted: string): boolean {
   const names = [info.name, info.vendor, info.device, info.description];
-  if (LAVAPIPE.test(info.name)) names.push('lavapipe');
+  if (isLavapipe(info)) names.push('lavapipe');
   return names.some((name) => name.toLowerCase().includes(wanted.toLowerCase()));
 }

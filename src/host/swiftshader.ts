@@ -3,23 +3,28 @@
  * an archive. Unpacked once into a cache folder they give Dawn an adapter with no package installed on the system.
  */
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar-fs';
 import { cacheFolder } from './cache-folder.ts';
 import { NoAdapterError } from './errors.ts';
+import { type Hashes, placeFolder, VULKAN_LOADER, whyDamaged } from './native-files.ts';
 
 const PACKAGE = '@sparticuz/chromium';
-const LOADER = 'libvulkan.so.1';
 const MANIFEST = 'vk_swiftshader_icd.json';
-const FILES = [LOADER, MANIFEST, 'libvk_swiftshader.so'];
 
-/** glibc's RTLD_NODELETE, which Node does not name: keeps the library loaded although Node closes it again. */
-const RTLD_NODELETE = 0x1000;
+/**
+ * What is unpacked, and what it must be: the files of version 147.0.0, the one that package.json asks for. Kept here rather
+ * than beside the files, so that nobody who can change those can change these.
+ */
+const FILES: Hashes = {
+  [VULKAN_LOADER]: 'fe17a77c1f2df38d3b6a935140f746fd80aac564bb44eb3e4f6b75a504295a41',
+  [MANIFEST]: 'c9eef28b6b984fec220ef0abfecc40b502d46946706e47bfe97707027cb818bd',
+  'libvk_swiftshader.so': '5b9e8591c7c2d1c9618c3ad485d0cdffb81f5f1ffd6a982fdb6578c2d8d3213e',
+};
 
 /** Paths of the unpacked files. */
 export interface SwiftShaderFiles {
@@ -42,18 +47,6 @@ async function findPackage(): Promise<{ folder: string; version: string } | unde
   return { folder, version };
 }
 
-async function isComplete(folder: string): Promise<boolean> {
-  const sizes = await Promise.all(
-    FILES.map((file) =>
-      stat(join(folder, file)).then(
-        (s) => s.size,
-        () => 0,
-      ),
-    ),
-  );
-  return sizes.every((size) => size > 0);
-}
-
 /** Unpacks into a folder of its own and renames it, so that a half-unpacked one is never seen by another process. */
 async function unpack(archive: string, folder: string): Promise<void> {
   const temporary = await mkdtemp(`${folder}-`);
@@ -63,25 +56,21 @@ async function unpack(archive: string, folder: string): Promise<void> {
       createReadStream(archive),
       createBrotliDecompress(),
       extract(temporary, {
-        ignore: (path) => !FILES.includes(basename(path)),
-        // Without this, root would hand the files to whoever has the archive's user id here.
-        map: (header) => ({ ...header, uid, gid }),
+        ignore: (path) => !Object.hasOwn(FILES, basename(path)),
+        // Without this, root would hand the files to whoever has the archive's user id here, and a group could write them.
+        map: (header) => ({ ...header, uid, gid, mode: (header.mode ?? 0o644) & ~0o022 }),
       }),
     );
-    if (!(await isComplete(temporary))) throw new Error(`the archive lacks one of ${FILES.join(', ')}`);
-    await rename(temporary, folder).catch(async (error: unknown) => {
-      // Another process may have been faster; otherwise what is in the way is damaged.
-      if (await isComplete(folder)) return;
-      await rm(folder, { recursive: true, force: true });
-      await rename(temporary, folder).catch(() => Promise.reject(error));
-    });
+    const reason = await whyDamaged(temporary, FILES);
+    if (reason !== undefined) throw new Error(`${archive} is not as published: ${reason}: run \`npm ci\``);
+    await placeFolder(temporary, folder, async () => (await whyDamaged(folder, FILES)) === undefined);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
 /**
- * Unpacks SwiftShader on first use.
+ * Unpacks SwiftShader on first use, and again where a file is missing or is not what it was.
  * @returns undefined where there is none: on other systems than x86-64 Linux, and without the npm package
  * @throws NoAdapterError when it cannot be unpacked
  */
@@ -91,32 +80,13 @@ export async function unpackSwiftShader(): Promise<SwiftShaderFiles | undefined>
   if (!found) return undefined;
   try {
     const folder = join(await cacheFolder(), `swiftshader-${found.version}`);
-    if (!(await isComplete(folder))) await unpack(join(found.folder, 'bin', 'swiftshader.tar.br'), folder);
-    return { loader: join(folder, LOADER), manifest: join(folder, MANIFEST) };
+    const damage = await whyDamaged(folder, FILES);
+    if (damage !== undefined) await unpack(join(found.folder, 'bin', 'swiftshader.tar.br'), folder);
+    return { loader: join(folder, VULKAN_LOADER), manifest: join(folder, MANIFEST) };
   } catch (error) {
     throw new NoAdapterError(
       `unpack SwiftShader from ${PACKAGE}: ${(error as Error).message}: set XDG_CACHE_HOME to a folder with 10 MB free that only you can write`,
       { cause: error },
     );
   }
-}
-
-/** Loads a library into the process. Node then complains that it is no Node addon, which is of no interest here. */
-function loadLibrary(path: string, flags: number): boolean {
-  try {
-    process.dlopen({ exports: {} }, path, flags);
-    return true;
-  } catch (error) {
-    return /self-register/.test((error as Error).message);
-  }
-}
-
-/** Whether this process finds a Vulkan loader by the name under which Dawn opens it. */
-export function hasVulkanLoader(): boolean {
-  return loadLibrary(LOADER, constants.dlopen.RTLD_LAZY);
-}
-
-/** Loads SwiftShader's Vulkan loader for the life of the process, so that Dawn finds it by name. */
-export function preloadVulkanLoader(files: SwiftShaderFiles): void {
-  loadLibrary(files.loader, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | RTLD_NODELETE);
 }

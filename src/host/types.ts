@@ -1,5 +1,6 @@
 /** What the engine needs from where it runs: an adapter and the data. Node and the browser each implement `Host`. */
 import type { DataSet } from '../data/dataset.ts';
+import type { LoadOptions } from '../data/mnist.ts';
 import type { AdapterDescription, DeviceHost } from '../gpu/device.ts';
 
 export type { AdapterDescription } from '../gpu/device.ts';
@@ -40,9 +41,12 @@ export interface Host {
   /** Every adapter that can be found, in order of preference: the first is the one that `openAdapter()` takes. */
   listAdapters(): Promise<AdapterDescription[]>;
   /**
-   * @param directory where MNIST's four files are, plain or gzipped; default: the MNIST that comes with the program
+   * Reads a data set that is in MNIST's format: four IDX files, plain or gzipped, of which labels may be missing.
+   *
+   * @param directory where they are; in Node also the folder above, or a path whose last part is what the names of one of
+   * several sets in a folder begin with (`gzip/emnist-letters`). Default: the MNIST that comes with the program
    * @throws DataError when a file is missing, unreadable or malformed
    */
-  loadMnist(directory?: string): Promise<DataSet>;
+  loadMnist(directory?: string, options?: LoadOptions): Promise<DataSet>;
   tuningStore: TuningStore;
 }

@@ -2,10 +2,11 @@ import type { Command } from '../gpu/schedule.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import {
   chosenVariant,
+  type DenseProblem,
+  type GemmBindings,
   gemmCommands,
-  gemmTiling,
+  gemmTiles,
   isBackwardSplit,
-  isSubgroupVariant,
   type VariantChoice,
 } from './gemm.ts';
 import { expectShape } from './shape.ts';
@@ -27,7 +28,8 @@ const TRANSPOSED = 'weights are (out, in): transpose it';
 
 /**
  * out = activation(inp weightᵀ + bias).
- * `inp` (B, C), `weight` (OC, C), `bias` (OC), `out` (B, OC), all f32. Overwrites `out`. NaN passes through.
+ * `inp` (B, C), `weight` (OC, C), `bias` (OC), `out` (B, OC), all f32. Overwrites `out`. NaN passes through, but not the sigmoid
+ * on SwiftShader, whose exp makes a number of it.
  * @throws RangeError if a shape does not fit
  */
 export function denseForward(
@@ -47,21 +49,19 @@ export function denseForward(
     tensors: { bias, out },
     params: { B, C, OC, activation: ACTIVATION_CODES[activation], scale: 1 },
   };
-  const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
-  const sizes = { problem, quads: C % 4 === 0 && OC % 4 === 0, rowTiles, columns: OC };
-  return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bias.wgsl'], bindings, sizes);
+  return gemmCommands(pool, label, variant, problem, ['dense_forward.wgsl', 'dense_bias.wgsl'], bindings);
 }
 
 /** How many partial sums `denseSigmoidBce` writes for B rows, C inputs and D pixels: one per thread of its dispatch. */
 export function bceTerms({ device }: BufferPool, B: number, C: number, D: number, variants?: VariantChoice): number {
-  const variant = chosenVariant(device, variants, { operation: 'loss', B, C, OC: D });
-  const { threads, rows, columns } = gemmTiling(device, variant);
-  return Math.ceil(B / rows) * Math.ceil(D / columns) * threads;
+  const problem = { operation: 'loss', B, C, OC: D } as const;
+  const { rows, columns, threads } = gemmTiles(device, chosenVariant(device, variants, problem), problem);
+  return rows * columns * threads;
 }
 
 /**
  * The last layer with its loss: logits = inp weightᵀ + bias, kept in registers;
- * `dlogits` = (sigmoid(logits) − x) / B, the gradient of the batch's mean;
+ * `dlogits` = termWeight (sigmoid(logits) − x) / B, the gradient of the batch's mean;
  * `bce` = partial sums over all pixels and rows of max(l, 0) − l x + log(1 + e^−|l|), in nats.
  * `inp` (B, C), `weight` (D, C), `bias` (D), `x` (B, D) in [0, 1], `dlogits` (B, D), `bce` (bceTerms). Overwrites both.
  * @throws RangeError if a shape does not fit
@@ -69,7 +69,7 @@ export function bceTerms({ device }: BufferPool, B: number, C: number, D: number
 export function denseSigmoidBce(
   pool: BufferPool,
   tensors: { inp: Tensor; weight: Tensor; bias: Tensor; x: Tensor; dlogits: Tensor; bce: Tensor },
-  { label = 'dense sigmoid-BCE', variants }: Options = {},
+  { label = 'dense sigmoid-BCE', termWeight = 1, variants }: Options & { termWeight?: number } = {},
 ): Command[] {
   const { inp, weight, bias, x, dlogits, bce } = tensors;
   const [B, C, D] = [inp.shape[0]!, inp.shape[1]!, x.shape[1]!];
@@ -83,26 +83,29 @@ export function denseSigmoidBce(
   const bindings = {
     operands: { operand_a: inp, operand_b: weight },
     tensors: { bias, x, dlogits, bce },
-    params: { B, C, OC: D, activation: 0, scale: 1 / B },
+    params: { B, C, OC: D, activation: 0, scale: termWeight / B },
   };
-  const rowTiles = Math.ceil(B / gemmTiling(pool.device, variant).rows);
-  const sizes = { problem, quads: C % 4 === 0 && D % 4 === 0, rowTiles, columns: D };
-  return gemmCommands(pool, label, variant, ['dense_forward.wgsl', 'dense_bce.wgsl'], bindings, sizes);
+  return gemmCommands(pool, label, variant, problem, ['dense_forward.wgsl', 'dense_bce.wgsl'], bindings);
 }
 
-/** What `denseBackward` and its halves have in common. */
-function backwardProblem(
-  { device }: BufferPool,
-  { dout, inp }: { dout: Tensor; inp: Tensor },
-  operation: 'backward' | 'backward weight' | 'backward input',
-  variants: VariantChoice | undefined,
-) {
-  const [B, OC, C] = [dout.shape[0]!, dout.shape[1]!, inp.shape[1]!];
-  const problem = { operation, B, C, OC };
-  const variant = chosenVariant(device, variants, problem);
-  const { rows } = gemmTiling(device, variant);
-  const tiles = { weight: Math.ceil(OC / rows), input: Math.ceil(B / rows) };
-  return { problem, variant, tiles, sizes: { B, C, OC }, quads: C % 4 === 0 && OC % 4 === 0 };
+function problemOf(operation: DenseProblem['operation'], { dout, inp }: { dout: Tensor; inp: Tensor }): DenseProblem {
+  return { operation, B: dout.shape[0]!, C: inp.shape[1]!, OC: dout.shape[1]! };
+}
+
+/** Variant, commands and parameters of `denseBackward` or one of its halves. */
+function backwardCommands(
+  pool: BufferPool,
+  label: string,
+  problem: DenseProblem,
+  files: readonly string[],
+  { operands, tensors }: Pick<GemmBindings, 'operands' | 'tensors'>,
+  { relu, variants }: { relu: boolean; variants: VariantChoice | undefined },
+): Command[] {
+  const { B, C, OC } = problem;
+  const variant = chosenVariant(pool.device, variants, problem);
+  const { weightRows } = gemmTiles(pool.device, variant, problem);
+  const params = { B, C, OC, weight_tiles: weightRows, relu: Number(relu) };
+  return gemmCommands(pool, label, variant, problem, files, { operands, tensors, params });
 }
 
 function expectWeightShapes(
@@ -139,19 +142,10 @@ export function denseBackwardWeight(
 ): Command[] {
   expectWeightShapes('denseBackwardWeight', tensors);
   const { dout, inp, dweight, dbias } = tensors;
-  const { problem, variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward weight', variants);
-  const operation = ['dense_backward_common.wgsl', 'dense_backward_weight.wgsl', 'dense_backward_weight_only.wgsl'];
-  const bindings = {
-    operands: { operand_a: dout, operand_b: inp },
-    tensors: { dweight, dbias },
-    params: { ...sizes, weight_tiles: tiles.weight, relu: 0 },
-  };
-  return gemmCommands(pool, label, variant, operation, bindings, {
-    problem,
-    quads,
-    rowTiles: tiles.weight,
-    columns: sizes.C,
-  });
+  const files = ['dense_backward_common.wgsl', 'dense_backward_weight.wgsl', 'dense_backward_weight_only.wgsl'];
+  const bindings = { operands: { operand_a: dout, operand_b: inp }, tensors: { dweight, dbias } };
+  const options = { relu: false, variants };
+  return backwardCommands(pool, label, problemOf('backward weight', tensors), files, bindings, options);
 }
 
 /**
@@ -166,19 +160,10 @@ export function denseBackwardInput(
 ): Command[] {
   expectInputShapes('denseBackwardInput', tensors);
   const { dout, weight, inp, dinp } = tensors;
-  const { problem, variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward input', variants);
-  const operation = ['dense_backward_common.wgsl', 'dense_backward_input.wgsl', 'dense_backward_input_only.wgsl'];
-  const bindings = {
-    operands: { operand_a: dout, operand_b: weight },
-    tensors: { inp, dinp },
-    params: { ...sizes, weight_tiles: 0, relu: Number(relu) },
-  };
-  return gemmCommands(pool, label, variant, operation, bindings, {
-    problem,
-    quads,
-    rowTiles: tiles.input,
-    columns: sizes.C,
-  });
+  const files = ['dense_backward_common.wgsl', 'dense_backward_input.wgsl', 'dense_backward_input_only.wgsl'];
+  const bindings = { operands: { operand_a: dout, operand_b: weight }, tensors: { inp, dinp } };
+  const options = { relu, variants };
+  return backwardCommands(pool, label, problemOf('backward input', tensors), files, bindings, options);
 }
 
 /**
@@ -197,14 +182,14 @@ export function denseBackward(
   const { dout, inp, weight, dweight, dbias, dinp } = tensors;
   expectWeightShapes('denseBackward', tensors);
   expectInputShapes('denseBackward', tensors);
-  const { problem, variant, tiles, sizes, quads } = backwardProblem(pool, tensors, 'backward', variants);
-  if (split ?? isBackwardSplit(pool.device, variants, sizes)) {
+  const problem = problemOf('backward', tensors);
+  if (split ?? isBackwardSplit(pool.device, variants, problem)) {
     return [
       ...denseBackwardWeight(pool, { dout, inp, dweight, dbias }, { variants, label: `${label}, weight` }),
       ...denseBackwardInput(pool, { dout, weight, inp, dinp }, { variants, relu, label: `${label}, input` }),
     ];
   }
-  const operation = [
+  const files = [
     'dense_backward_common.wgsl',
     'dense_backward_weight.wgsl',
     'dense_backward_input.wgsl',
@@ -213,12 +198,6 @@ export function denseBackward(
   const bindings = {
     operands: { operand_a: dout, operand_b: inp },
     tensors: { inp, weight, dweight, dbias, dinp },
-    params: { ...sizes, weight_tiles: tiles.weight, relu: Number(relu) },
   };
-  const rowTiles = tiles.weight + tiles.input;
-  // Only small layers get this with a subgroup variant, and for those it is not worth the many seconds that LLVM needs for
-  // the kernel of both that reads vec4s.
-  const readsQuads = quads && !isSubgroupVariant(variant);
-  const options = { problem, quads: readsQuads, rowTiles, columns: sizes.C };
-  return gemmCommands(pool, label, variant, operation, bindings, options);
+  return backwardCommands(pool, label, problem, files, bindings, { relu, variants });
 }

@@ -17,3 +17,12 @@ export function expectShape(
   const hint = remedy ? `: ${remedy}` : '';
   throw new RangeError(`${operation}: ${name} is ${formatShape(tensor.shape)}, expected (${wanted.join(', ')})${hint}`);
 }
+
+/**
+ * Numbers of classes or of rows of a table must be u32.
+ * @throws RangeError `embedding: indices is f32, expected u32: numbers from 0`
+ */
+export function expectIndices(operation: string, name: string, tensor: Tensor): void {
+  if (tensor.dtype === 'u32') return;
+  throw new RangeError(`${operation}: ${name} is ${tensor.dtype}, expected u32: numbers from 0`);
+}

@@ -19,6 +19,7 @@ import {
   problemKey,
   supportedVariants,
 } from './gemm.ts';
+import { ruleOf } from './gemm-variants.ts';
 
 /** A variant, or for a `backward` a dispatch for each gradient. */
 export type Choice = GemmVariant | 'split';
@@ -60,15 +61,16 @@ const MAX_RUNS = 1000;
  *
  * @param problems `forward`, `loss`, `backward` and `backward weight` of a model's layers
  * @param options.budgetMs compiling included
+ * @param options.now what the budget is measured with, in ms; by default the clock
  * @throws GpuError, DeviceLostError
  */
 export async function tuneGemm(
   device: Device,
   problems: readonly DenseProblem[],
-  { budgetMs }: { budgetMs: number },
+  { budgetMs, now = () => performance.now() }: { budgetMs: number; now?: () => number },
 ): Promise<Tuning> {
-  const start = performance.now();
-  const tuner = new Tuner(device, () => performance.now() - start < budgetMs);
+  const start = now();
+  const tuner = new Tuner(device, () => now() - start < budgetMs);
   const work = ({ B, C, OC }: DenseProblem) => B * C * OC;
   const result: Tuning = { variants: {}, problems: [], elapsedMs: 0 };
   for (const problem of [...problems].sort((a, b) => work(b) - work(a))) {
@@ -78,7 +80,7 @@ export async function tuneGemm(
       result.variants[problemKey(tuned.problem)] = tuned.chosen;
     }
   }
-  result.elapsedMs = performance.now() - start;
+  result.elapsedMs = now() - start;
   return result;
 }
 
@@ -116,9 +118,8 @@ class Tuner {
       choice === 'split' ? split!() : this.#time(problem, choice, best);
     const tuned: TunedProblem = { problem, chosen: byDefault, candidates: [] };
     const { candidates } = tuned;
-    // Both gradients in one dispatch is what `subgroup_texture` has no kernel for.
     const possible = this.#variants.filter(
-      (variant) => isDistinct(variant, problem) && !(split && variant === 'subgroup_texture'),
+      (variant) => isDistinct(variant, problem) && !(split && ruleOf(variant).splitsBackward === 'all'),
     );
     const others = [...possible, ...(split ? ['split' as const] : [])].filter((other) => other !== byDefault);
     for (const choice of [byDefault, ...others]) {
@@ -130,7 +131,11 @@ class Tuner {
       if (ms > HOPELESS * best && choice !== 'split' && choice !== byDefault) {
         this.#hopeless.add(choice);
         // More of the same tiles at a time are no use where the tiles are so slow.
-        if (choice === 'tile_32x32') this.#hopeless.add('tile_32x32_split_k');
+        const { core } = ruleOf(choice);
+        for (const variant of this.#variants) {
+          const { splitsK } = ruleOf(variant);
+          if (splitsK && splitsK === core(this.#device.capabilities)) this.#hopeless.add(variant);
+        }
       }
     }
     const [usual, ...rest] = candidates;

@@ -1,45 +1,51 @@
 import { z } from 'zod';
+import {
+  ConfigError,
+  f32NonNegative,
+  f32Positive,
+  parseSettings,
+  positiveInt,
+  stepCount,
+  trainSettings,
+} from '../train/config.ts';
+import type { ConfigOf } from '../train/model.ts';
 
-const size = z
-  .int()
-  .min(1)
-  .max(2 ** 31 - 1);
+export { ConfigError };
 
-/** Every setting of a run that changes its result, with its default. */
-export const vaeConfigSchema = z.strictObject({
+/** More are a mistake; a file that asks for millions would take minutes to refuse. */
+const MOST_HIDDEN = 64;
+
+/** The VAE's own settings, with their defaults. */
+export const vaeSettings = {
   /** Widths of the encoder's hidden layers; the decoder has them in reverse. Empty: none. */
-  hidden: z.array(size).default([512, 256]),
+  hidden: z.array(z.unknown()).max(MOST_HIDDEN).pipe(z.array(positiveInt)).default([512, 256]),
   /** L, dimensions of z. */
-  latent: size.default(2),
-  /** B, images per step. */
-  batch: size.default(128),
-  epochs: size.default(20),
-  /** Adam's learning rate. */
-  learningRate: z.number().positive().default(1e-3),
+  latent: positiveInt.default(2),
+  /** p(x|z): `bernoulli` with the loss BCE, or `gaussian` with −log N(x; mean, σ²). */
+  likelihood: z.enum(['bernoulli', 'gaussian']).default('bernoulli'),
+  /** Standard deviation of the Gaussian likelihood; `learned`: one number for all pixels, a parameter. */
+  sigma: z.union([f32Positive, z.literal('learned')]).default('learned'),
+  /** `dynamic`: pixels are 0 or 1, drawn anew in every step with the grey levels as probabilities. */
+  binarize: z.enum(['none', 'dynamic']).default('none'),
   /** Weight of the KL term: loss = BCE + beta KL. 1 is the evidence lower bound. */
-  beta: z.number().nonnegative().default(1),
-  /** Of the initial weights, the order of the images and the noise. */
-  seed: z
-    .int()
-    .min(0)
-    .max(2 ** 32 - 1)
-    .default(0),
-});
+  beta: f32NonNegative.default(1),
+  /** Steps over which beta grows from 0 to its value. */
+  betaWarmup: stepCount.default(0),
+  /** Period in steps after which beta begins at 0 again, growing over the first half of it; 0: never. */
+  betaCycle: stepCount.default(0),
+  /** Nats of KL divergence per dimension of z that cost nothing. */
+  freeBits: f32NonNegative.default(0),
+};
 
-export type VaeConfig = z.output<typeof vaeConfigSchema>;
+/** Every setting of a run that changes its result. */
+export type VaeConfig = ConfigOf<typeof vaeSettings>;
 
-/** A setting that cannot be used. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
-}
+const schema = z.strictObject({ ...vaeSettings, ...trainSettings });
 
 /**
  * Fills in defaults.
  * @throws ConfigError naming the setting, what was expected and what was given
  */
 export function parseConfig(config: Partial<VaeConfig> = {}): VaeConfig {
-  const result = vaeConfigSchema.safeParse(config);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new ConfigError(`config: ${issue.path.join('.') || 'settings'}: ${issue.message}`);
+  return parseSettings(schema, config);
 }

@@ -1,162 +1,62 @@
-/**
- * Ways to look at a model again and again: everything is made once, results stay on the GPU, and a look is a few copies
- * and one submission. They read the model's own parameters, so they show what training has just made of them.
- */
-import { runSchedule, type Schedule } from '../gpu/schedule.ts';
-import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
-import { packState } from '../kernels/finish-step.ts';
-import { packImages } from '../kernels/gather.ts';
-import { reparameterize } from '../kernels/reparameterize.ts';
-import type { Model } from './inference.ts';
-import { networkOver, stackForward } from './network.ts';
-import { planDecode, planEncode } from './plan.ts';
+/** Ways to look at a VAE again and again while it trains, see src/train/view.ts. */
+import type { Tensor } from '../gpu/tensor.ts';
+import type { PlacedModel } from '../train/model.ts';
+import { LiveImages, LiveView } from '../train/view.ts';
+import type { VaeConfig } from './config.ts';
+import type { VaeViews } from './model.ts';
 
-/** Decodes the same number of latents over and over. Owns its tensors. */
-export class LiveDecoder {
-  /** (count, D) f32 in [0, 1]: what `run` computes. */
-  readonly pixels: Tensor;
-  readonly count: number;
-  #model: Model;
-  #pool: BufferPool;
-  #z: Tensor;
-  #schedule: Schedule;
+export { viewCapacity } from '../train/view.ts';
 
-  /** @throws DeviceLimitError if the images do not fit the device */
+/** A VAE on a device. */
+export interface Model extends PlacedModel<VaeConfig, VaeViews> {
+  /** D, pixels of an image. */
+  imageSize: number;
+  /** L. */
+  latent: number;
+}
+
+/** Decodes the same number of latents over and over: z (count, L) -> pixels. */
+export class LiveDecoder extends LiveView<VaeConfig, VaeViews> {
   constructor(model: Model, count: number) {
-    this.#model = model;
-    this.count = count;
-    this.#pool = new BufferPool(model.device);
-    try {
-      const plan = planDecode(this.#pool, model.table, model.param, count);
-      this.#z = plan.z;
-      this.#schedule = plan.schedule;
-      this.pixels = plan.pixels;
-    } catch (error) {
-      this.#pool.dispose();
-      throw error;
-    }
+    super(model, 'decode', count);
   }
 
-  /**
-   * Submits; does not wait.
-   * @param z (count, L) f32; without it the last ones again
-   */
-  run(z?: Float32Array): void {
-    if (z) upload(this.#model.device, this.#z, z);
-    runSchedule(this.#model.device, this.#schedule);
-  }
-
-  dispose(): void {
-    this.#pool.dispose();
+  /** (count, D) f32 in [0, 1]. */
+  get pixels(): Tensor {
+    return this.outputs.pixels!;
   }
 }
 
-/** Encodes a set of images piece by piece. Owns its tensors. */
-export class LiveEncoder {
-  /** (count, 2 L) f32: μ, then log σ², of the images encoded so far. */
-  readonly heads: Tensor;
-  readonly count: number;
-  /** Images of a piece. */
-  readonly batch: number;
-  #model: Model;
-  #pool: BufferPool;
-  #state: Tensor;
-  #schedule: Schedule;
-  #out: Tensor;
-
-  /**
-   * @param images (count, D) u8
-   * @throws DeviceLimitError if the images do not fit the device
-   */
+/** Encodes images (count, D) u8 piece by piece. */
+export class LiveEncoder extends LiveImages<VaeConfig, VaeViews> {
   constructor(model: Model, images: Uint8Array, batch: number) {
-    this.#model = model;
-    this.#pool = new BufferPool(model.device);
-    try {
-      const packed = packImages(this.#pool, 'images to look at', images, model.imageSize);
-      this.count = packed.count;
-      this.batch = Math.min(batch, packed.count);
-      this.#state = this.#pool.tensor('look state', [4], { dtype: 'u32' });
-      const plan = planEncode(this.#pool, model.table, model.param, packed, this.#state, this.batch);
-      this.#schedule = plan.schedule;
-      this.#out = plan.heads;
-      this.heads = this.#pool.tensor('look heads', [packed.count, 2 * model.latent]);
-    } catch (error) {
-      this.#pool.dispose();
-      throw error;
-    }
+    super(model, 'encode', images, batch);
   }
 
-  /** Encodes images `first` to `first + batch`; submits, does not wait. */
-  run(first: number): void {
-    const { device, latent } = this.#model;
-    upload(device, this.#state, packState({ step: 0, epoch: 0, position: first, halted: 0 }));
-    runSchedule(device, this.#schedule);
-    const rowBytes = 2 * latent * 4;
-    const rows = Math.min(this.batch, this.count - first);
-    const encoder = device.handle.createCommandEncoder();
-    encoder.copyBufferToBuffer(this.#out.buffer, 0, this.heads.buffer, first * rowBytes, rows * rowBytes);
-    device.handle.queue.submit([encoder.finish()]);
-  }
-
-  dispose(): void {
-    this.#pool.dispose();
+  /** (count, 2 L) f32: μ, then log σ². */
+  get heads(): Tensor {
+    return this.outputs.heads!;
   }
 }
 
-/** Encodes images and decodes their means, over and over. Owns its tensors. */
-export class LiveReconstructor {
-  /** (count, D) f32 in [0, 1]: the images themselves. */
-  readonly x: Tensor;
-  /** (count, 2 L) f32: μ, then log σ². */
-  readonly heads: Tensor;
-  /** (count, D) f32 in [0, 1]: the decoded μ. */
-  readonly pixels: Tensor;
-  #model: Model;
-  #pool: BufferPool;
-  #schedule: Schedule;
-
-  /** @throws DeviceLimitError if the images do not fit the device */
+/** Encodes images (count, D) and decodes their means, over and over. */
+export class LiveReconstructor extends LiveView<VaeConfig, VaeViews> {
   constructor(model: Model, count: number) {
-    const { device, table, param, imageSize, latent } = model;
-    this.#model = model;
-    this.#pool = new BufferPool(device);
-    try {
-      const pool = this.#pool;
-      const network = networkOver(table, param);
-      const state = pool.tensor('look state', [4], { dtype: 'u32' });
-      this.x = pool.tensor('x', [count, imageSize]);
-      const encoder = stackForward(pool, [...network.encoder, network.heads], this.x, 'none');
-      this.heads = encoder.outputs.at(-1)!;
-      const z = pool.tensor('z', [count, latent]);
-      const kld = pool.tensor('kld', [count, latent]);
-      const decoder = stackForward(pool, network.decoder, z, 'sigmoid');
-      this.pixels = decoder.outputs.at(-1)!;
-      this.#schedule = [
-        ...encoder.commands,
-        reparameterize(pool, { heads: this.heads, state, z, kld }, 'zero'),
-        ...decoder.commands,
-      ];
-    } catch (error) {
-      this.#pool.dispose();
-      throw error;
-    }
+    super(model, 'reconstruct', count);
   }
 
-  /**
-   * Submits; does not wait.
-   * @param images (count, D) u8; without them the last ones again
-   */
-  run(images?: Uint8Array): void {
-    if (images)
-      upload(
-        this.#model.device,
-        this.x,
-        Float32Array.from(images, (level) => level / 255),
-      );
-    runSchedule(this.#model.device, this.#schedule);
+  /** (count, D) f32 in [0, 1]: the images themselves. */
+  get x(): Tensor {
+    return this.input;
   }
 
-  dispose(): void {
-    this.#pool.dispose();
+  /** (count, 2 L) f32: μ, then log σ². */
+  get heads(): Tensor {
+    return this.outputs.heads!;
+  }
+
+  /** (count, D) f32 in [0, 1]: the decoded μ. */
+  get pixels(): Tensor {
+    return this.outputs.pixels!;
   }
 }

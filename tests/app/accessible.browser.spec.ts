@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { expect as baseExpect } from '../support/fixtures.ts';
+import { expect } from '../support/fixtures.ts';
 import { openSite, test } from './site.ts';
-
-/** A software adapter on a busy machine takes its time. */
-const expect = baseExpect.configure({ timeout: 60_000 });
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -61,12 +58,12 @@ test('Tab reaches everything in the order of the page, and shows where it is', a
   const panels = [...new Set(names.map((name) => name.split(':')[0]))];
   expect(panels).toEqual([
     'Controls',
-    'Latent space',
-    'Samples',
-    'Reconstructions',
     'Loss',
-    'Decoded point',
+    'Latent space',
     'Draw a digit',
+    'Decoded point',
+    'Reconstructions',
+    'Samples',
     'Kernels',
   ]);
 });

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { choose, drop, smallSet } from './files.ts';
+import { choose, drop, idx, smallSet, type TestFile } from './files.ts';
 import { expect, idle, panel, press, saved, stepOnce } from './page.ts';
 import { openSite, stepOf, test } from './site.ts';
 
@@ -10,7 +10,7 @@ test('garbage files show an error and leave the model as it was', async ({ page,
   await page.getByLabel('Checkpoint file').setInputFiles({ name: 'bad.safetensors', ...garbage });
   await expect(page.getByRole('alert')).toContainText('Loading the checkpoint failed');
   await page.getByLabel(/Other data/).setInputFiles([{ name: '<b>x</b>.idx', ...garbage }]);
-  await expect(page.getByRole('alert')).toContainText('expected one of train-images-idx3-ubyte');
+  await expect(page.getByRole('alert')).toContainText('expected train-images-idx3-ubyte');
   await expect(page.getByRole('alert')).toContainText('<b>x</b>.idx');
   const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
   await page.getByLabel(/Other data/).setInputFiles(names.map((name) => ({ name: `${name}-ubyte`, ...garbage })));
@@ -76,7 +76,7 @@ test('files dropped anywhere on the page: data, a checkpoint, garbage', async ({
 
   const alert = page.getByRole('alert');
   await drop(page, [{ name: 'cat.jpg', bytes: Buffer.from('\xff\xd8') }]);
-  await expect(alert).toContainText("among the files, found cat.jpg: give MNIST's four files together");
+  await expect(alert).toContainText("among the files, found cat.jpg: give a data set's four files together");
   const [first, ...others] = smallSet();
   const cut = { name: first!.name, bytes: first!.bytes.subarray(0, 100) };
   await drop(page, [cut, ...others]);
@@ -96,5 +96,70 @@ test('files dropped anywhere on the page: data, a checkpoint, garbage', async ({
   );
   await expect(status).toContainText('step 0/');
   await idle(page);
+  expect(errors).toEqual([]);
+});
+
+/** The small set with 16-bit labels of so many classes, or without labels. */
+function withClasses(classes: number): TestFile[] {
+  const images = smallSet().filter(({ name }) => name.includes('images'));
+  if (classes === 0) return images;
+  const labels = (name: string, count: number): TestFile => {
+    const bytes = Buffer.alloc(8 + 2 * count);
+    bytes.set([0, 0, 0x0b, 1]);
+    bytes.writeUInt32BE(count, 4);
+    for (let i = 0; i < count; i++) bytes.writeUInt16BE(i % classes, 8 + 2 * i);
+    return { name: `${name}-labels-idx1-ubyte`, bytes };
+  };
+  const test = { name: 't10k-images-idx3-ubyte', bytes: idx([classes, 5, 7], (i) => (i * 57) % 256) };
+  return [images[0]!, labels('train', 40), test, labels('t10k', classes)];
+}
+
+test('own data go by content: packing and names that people have, many classes, no labels', async ({
+  page,
+  siteUrl,
+  errors,
+}) => {
+  await openSite(page, siteUrl, '#hidden=8&batch=16&epochs=9');
+  const controls = panel(page, 'Controls');
+  const plane = panel(page, 'Latent space');
+  const legend = page.getByRole('group', { name: 'Classes shown' });
+  const [images, ...others] = smallSet();
+  const members = Buffer.concat([gzipSync(images!.bytes.subarray(0, 500)), gzipSync(images!.bytes.subarray(500))]);
+  await drop(page, [
+    { name: 'emnist-letters-train-images-idx3-ubyte (1).gz', bytes: members },
+    ...others.map(({ name, bytes }) => ({
+      name: `EMNIST-letters-${name.replace('t10k', 'TEST')}`,
+      bytes: Buffer.concat([gzipSync(bytes), Buffer.alloc(512)]),
+    })),
+  ]);
+  await expect(controls).toContainText('emnist-letters: 40 training and 6 test images, 7 × 5');
+  await expect(legend.getByRole('button')).toHaveText(['0', 'A', 'B']);
+
+  await idle(page);
+  await drop(page, withClasses(47));
+  await expect(plane).toContainText('47 test images at their mean μ, classes at their medians');
+  await expect(legend.getByRole('button')).toHaveCount(47);
+  const height = await legend.evaluate(({ clientHeight, scrollHeight }) => ({ clientHeight, scrollHeight }));
+  expect(height.clientHeight).toBeLessThan(140);
+  expect(height.scrollHeight).toBeGreaterThan(height.clientHeight);
+  const last = legend.getByRole('button', { name: '46', exact: true });
+  await last.click();
+  await expect(last).toHaveAttribute('aria-pressed', 'false');
+
+  await idle(page);
+  await drop(page, withClasses(300));
+  await expect(legend.getByText('299 (300 classes)')).toBeVisible();
+  await expect(legend.getByRole('button')).toHaveCount(0);
+
+  await idle(page);
+  await drop(page, withClasses(0));
+  await expect(controls).toContainText('40 training and 6 test images');
+  await expect(plane).toContainText('6 test images at their mean μ. Move');
+  await expect(legend).toBeHidden();
+  await stepOnce(page);
+
+  const page404 = { name: 'train-images-idx3-ubyte.gz', bytes: Buffer.from('<!DOCTYPE html><title>404</title>') };
+  await drop(page, [page404, ...others]);
+  await expect(page.getByRole('alert')).toContainText('train-images-idx3-ubyte.gz is a web page (HTML)');
   expect(errors).toEqual([]);
 });

@@ -5,7 +5,8 @@ export interface TestFile {
   bytes: Uint8Array;
 }
 
-function idx(sizes: number[], fill: (i: number) => number): Uint8Array {
+/** An IDX file of unsigned bytes; element i is `fill(i)`. */
+export function idx(sizes: number[], fill: (i: number) => number): Uint8Array {
   const header = Buffer.alloc(4 + 4 * sizes.length);
   header.set([0, 0, 8, sizes.length]);
   for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
@@ -13,13 +14,13 @@ function idx(sizes: number[], fill: (i: number) => number): Uint8Array {
   return Buffer.concat([header, Buffer.from(Uint8Array.from({ length }, (_, i) => fill(i)))]);
 }
 
-/** Four IDX files: 40 training and 6 test images of 7 x 5 pixels in three classes. */
-export function smallSet(): TestFile[] {
+/** Four IDX files: by default 40 training and 6 test images of 7 x 5 pixels in three classes. */
+export function smallSet(trainCount = 40, testCount = 6): TestFile[] {
   const set = (name: string, count: number): TestFile[] => [
     { name: `${name}-images-idx3-ubyte`, bytes: idx([count, 5, 7], (i) => (i * 89) % 256) },
     { name: `${name}-labels-idx1-ubyte`, bytes: idx([count], (i) => i % 3) },
   ];
-  return [...set('train', 40), ...set('t10k', 6)];
+  return [...set('train', trainCount), ...set('t10k', testCount)];
 }
 
 /** Drops files on the page, as a visitor does. */

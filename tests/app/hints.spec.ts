@@ -1,7 +1,7 @@
 import { expect, test } from 'playwright/test';
 import { hintFor, type Trained } from '../../src/app/hints.ts';
+import { NonFiniteError } from '../../src/train/non-finite.ts';
 import { parseConfig, type VaeConfig } from '../../src/vae/config.ts';
-import { NonFiniteError } from '../../src/vae/non-finite.ts';
 
 function hint(config: Partial<VaeConfig>, { step = 0, ...rest }: Partial<Trained> & { step?: number } = {}): string {
   return hintFor({

@@ -1,11 +1,10 @@
 /** What a visitor does on the page, and what is seen of it. */
 import { readFile } from 'node:fs/promises';
 import type { Locator, Page } from 'playwright/test';
-import { expect as baseExpect } from '../support/fixtures.ts';
+import { expect } from '../support/fixtures.ts';
 import { stepOf } from './site.ts';
 
-/** A software adapter on a busy machine takes its time. */
-export const expect = baseExpect.configure({ timeout: 60_000 });
+export { expect };
 
 export const panel = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true });
 export const press = (page: Page, name: string): Promise<void> =>

@@ -34,7 +34,11 @@ async function expectPoint(page: Page, [x, y]: Place, within = 0.05): Promise<vo
     .toBeLessThan(within);
 }
 
-test('mouse and keys: move, drag, Shift pans, wheel, + and − zoom, 0 goes home', async ({ page, siteUrl, errors }) => {
+test('mouse and keys: move, drag, Shift pans, Ctrl and the wheel, + and − zoom, 0 goes home', async ({
+  page,
+  siteUrl,
+  errors,
+}) => {
   const at = await openPlane(page, siteUrl);
   const move = async (place: Place, steps = 1): Promise<void> => {
     const { x, y } = at(place);
@@ -72,6 +76,7 @@ test('mouse and keys: move, drag, Shift pans, wheel, + and − zoom, 0 goes home
 
   await home();
   await move([0.75, 0.5]);
+  await page.keyboard.down('Control');
   await page.mouse.wheel(0, -100);
   // Under the pointer nothing moves; all else comes nearer to it by a fifth, or goes.
   await move([0.25, 0.5]);
@@ -80,6 +85,7 @@ test('mouse and keys: move, drag, Shift pans, wheel, + and − zoom, 0 goes home
   await expectPoint(page, [2, 0]);
   await move([0.25, 0.5]);
   await page.mouse.wheel(0, 100);
+  await page.keyboard.up('Control');
   await move([0.5, 0.5]);
   await expectPoint(page, [-1.2 + 2, 0]);
 

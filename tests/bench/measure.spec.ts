@@ -7,6 +7,7 @@ import type { ImageSet } from '../../src/data/dataset.ts';
 import { BufferPool } from '../../src/gpu/tensor.ts';
 import { supportedVariants } from '../../src/kernels/gemm.ts';
 import { Vae } from '../../src/vae/vae.ts';
+import { skipIfMissing } from '../support/adapter.ts';
 import { expect, test } from '../support/fixtures.ts';
 
 function images(count: number): ImageSet {
@@ -72,6 +73,7 @@ test('a measured step creates and writes nothing', async ({ device }) => {
 });
 
 test('profiling leaves the model as it was', async ({ device }) => {
+  skipIfMissing(device.features.has('timestamp-query') ? undefined : 'timestamp-query');
   const before = device.allocatedBytes;
   const config = { hidden: [8], batch: 16 };
   const [profiled, plain] = [await Vae.create(device, data, config), await Vae.create(device, data, config)];

@@ -1,8 +1,12 @@
 import { expect, test } from 'playwright/test';
 import { compare, report } from '../../src/check/check.ts';
 import { allChecks, type Check } from '../../src/check/index.ts';
-import { philox, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
-import { normalNumbers, philox4x32, uniformNumbers } from '../../src/vae/random.ts';
+import { binarizedPixel, philox, STREAMS, shuffledPosition, standardNormal } from '../../src/check/reference/random.ts';
+import { finiteDifferences, vaeGradient } from '../../src/check/reference/vae.ts';
+import { CHECKED_MODELS, problemOfStep } from '../../src/check/vae.ts';
+import { initialParameters } from '../../src/nn/parameters.ts';
+import { normalNumbers, philox4x32, uniformNumbers } from '../../src/nn/random.ts';
+import { vaeTable } from '../support/vae-table.ts';
 
 // The known answers of the authors' Random123 library (kat_vectors, philox 4x32 10).
 const KNOWN = [
@@ -68,6 +72,29 @@ test('the noise is standard normal', () => {
     expect(Math.abs(skewness)).toBeLessThan(4 * Math.sqrt(6 / count));
     expect(Math.abs(kurtosis)).toBeLessThan(4 * Math.sqrt(24 / count));
   }
+  const own = Array.from({ length: 9 }, (_, i) => Math.fround(standardNormal(i, 0, STREAMS.sample, 3).value));
+  expect(Array.from(normalNumbers(9, 3))).toEqual(own);
+});
+
+test('a pixel is binarized with the probability of its grey, by itself, and anew in every step', () => {
+  const draw = (byte: number, row: number, step: number) =>
+    binarizedPixel(byte, { row, d: 3, imageSize: 5 }, step, 4, 11);
+  const count = 4000;
+  for (const byte of [0, 1, 60, 128, 254, 255]) {
+    const p = byte / 255;
+    for (const bits of [
+      Array.from({ length: count }, (_, i) => draw(byte, i, 0)),
+      Array.from({ length: count }, (_, i) => draw(byte, 2, i)),
+    ]) {
+      const mean = bits.reduce((sum, bit) => sum + bit, 0) / count;
+      // Five standard deviations; black and white are never anything else.
+      expect(Math.abs(mean - p)).toBeLessThanOrEqual(5 * Math.sqrt((p * (1 - p)) / count));
+    }
+  }
+  const row = (step: number) =>
+    Array.from({ length: 64 }, (_, d) => binarizedPixel(128, { row: 0, d, imageSize: 64 }, step, 4, 11));
+  const agree = row(0).filter((bit, d) => bit === row(1)[d]).length;
+  expect(Math.abs(agree - 32)).toBeLessThanOrEqual(5 * Math.sqrt(16));
 });
 
 test('the initial weights are uniform', () => {
@@ -77,6 +104,20 @@ test('the initial weights are uniform', () => {
   expect(Math.abs(variance - 1 / 12)).toBeLessThan(0.002);
   expect(numbers.every((value) => value >= 0 && value < 1)).toBe(true);
   expect(uniformNumbers(8, 3, 1)).not.toEqual(uniformNumbers(8, 3, 2));
+  const word = (i: number) => philox([Math.floor(i / 4), 1, STREAMS.initialize, 0], [3, 0])[i % 4]!;
+  expect(Array.from(numbers.slice(0, 9))).toEqual(Array.from({ length: 9 }, (_, i) => (word(i) >>> 8) / 2 ** 24));
+  // Every layer from U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)), biases too, and no tensor's numbers are another one's.
+  const parameters = initialParameters(vaeTable({ hidden: [100, 64], latent: 32 }, 400), 3);
+  const bounds: Record<string, number> = { encoder: 1 / 20, mu: 1 / 8, logvar: 1 / 8, decoder: 1 / Math.sqrt(32) };
+  const firsts = parameters.filter(({ name }) => /^(mu|logvar|(en|de)coder\.0)\./.test(name));
+  expect(firsts).toHaveLength(8);
+  for (const { name, data } of firsts) {
+    const bound = bounds[name.split('.')[0]!]!;
+    const largest = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    expect(largest, name).toBeLessThanOrEqual(bound);
+    expect(largest, name).toBeGreaterThan(0.8 * bound);
+  }
+  expect(new Set(parameters.map(({ data }) => data[0])).size).toBe(parameters.length);
 });
 
 test('names of checks are unique', () => {
@@ -96,3 +137,21 @@ test('a comparison fails on NaN, on infinity, on a value just outside, and on no
   expect(report('nothing', []).ok).toBe(false);
   expect(() => compare('short', [1], expected)).toThrow('short has 1 elements, expected 2');
 });
+
+for (const model of CHECKED_MODELS.filter(({ hidden }) => !hidden.includes(128))) {
+  const { rows, columns, hidden, latent } = model;
+  test(`the chain rule gives what moving each parameter does: ${[rows * columns, ...hidden, latent].join('-')}`, () => {
+    const table = vaeTable({ hidden, latent }, rows * columns);
+    const parameters = new Map(initialParameters(table, 3).map(({ name, data }) => [name, data]));
+    const problem = problemOfStep(model, 1);
+    const gradient = vaeGradient(problem, parameters);
+    const differences = finiteDifferences(problem, parameters);
+    expect([...gradient.keys()].sort()).toEqual([...differences.keys()].sort());
+    const comparisons = [...differences].map(([name, values]) => {
+      const tolerance = values.map(() => 1e-8);
+      return compare(name, gradient.get(name)!, { values, tolerance });
+    });
+    const { ok, message } = report('gradient', comparisons);
+    expect(ok, message).toBe(true);
+  });
+}

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
-import { readSafetensors } from '../../src/vae/safetensors.ts';
+import { readSafetensors } from '../../src/train/safetensors.ts';
 import { smallMnist } from '../support/small-mnist.ts';
 import { adapterOptions, test, webgpuVae } from './command.ts';
 

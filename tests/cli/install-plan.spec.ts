@@ -1,5 +1,13 @@
 import { expect, test } from 'playwright/test';
-import { type InstallPlan, installPlan, type SystemFacts, shellLines } from '../../src/cli/install-plan.ts';
+import type { SourceFile } from '../../src/cli/apt-sources.ts';
+import {
+  type InstallPlan,
+  type InstallStep,
+  installPlan,
+  type SystemFacts,
+  shellLines,
+  userPlan,
+} from '../../src/cli/install-plan.ts';
 
 const bookworm = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n';
 const trixie = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nID=debian\n';
@@ -10,8 +18,10 @@ const jammy = 'PRETTY_NAME="Ubuntu 22.04.5 LTS"\nID=ubuntu\nID_LIKE=debian\nVERS
 const fedora = 'PRETTY_NAME="Fedora Linux 42"\nID=fedora\nVERSION_ID=42\n';
 
 function planFor(osRelease: string, more: Partial<SystemFacts> = {}): InstallPlan {
-  return installPlan({ platform: 'linux', osRelease, hasBackports: false, ...more });
+  return installPlan({ platform: 'linux', osRelease, sources: [], ...more });
 }
+
+const backports = { name: '/etc/apt/sources.list', text: 'deb http://deb.debian.org/debian bookworm-backports main\n' };
 
 function linesFor(
   osRelease: string,
@@ -30,7 +40,7 @@ test('Debian 12 installs from bookworm-backports, and adds it only where it is m
   const add =
     "echo 'deb http://deb.debian.org/debian bookworm-backports main' > /etc/apt/sources.list.d/bookworm-backports.list";
   expect(linesFor(bookworm)).toEqual([add, UPDATE, INSTALL_BACKPORT]);
-  expect(linesFor(bookworm, { hasBackports: true })).toEqual([UPDATE, INSTALL_BACKPORT]);
+  expect(linesFor(bookworm, { sources: [backports] })).toEqual([UPDATE, INSTALL_BACKPORT]);
 });
 
 test('another user than root gets the same lines with sudo', () => {
@@ -58,4 +68,68 @@ test('macOS and Windows need no lavapipe', () => {
   for (const platform of ['darwin', 'win32'] as const) {
     expect(planFor('', { platform })).toEqual({ reason: expect.stringMatching(/for Linux/) });
   }
+});
+
+const WORK = '/home/ann/.cache/webgpu-vae/work';
+const APT = {
+  sourceList: '/etc/apt/sources.list',
+  sourceParts: '/etc/apt/sources.list.d/',
+  status: '/var/lib/dpkg/status',
+};
+
+function stepsForUser(osRelease: string, sources: SourceFile[] = []): InstallStep[] {
+  const plan = userPlan({ platform: 'linux', osRelease, sources }, APT, WORK);
+  if ('reason' in plan) throw new Error(plan.reason);
+  return plan.steps;
+}
+
+const runs = (steps: InstallStep[]): string[][] => steps.flatMap((step) => ('run' in step ? [step.run] : []));
+const writes = (steps: InstallStep[]): { write: string; content: string }[] =>
+  steps.flatMap((step) => ('write' in step ? [step] : []));
+
+test('without root everything is written into the folder: apt is sent there too', () => {
+  for (const osRelease of [bookworm, trixie, noble]) {
+    const steps = stepsForUser(osRelease);
+    for (const { write } of writes(steps)) expect(write).toMatch(new RegExp(`^${WORK}/`));
+    for (const [program, ...args] of runs(steps)) {
+      if (program === 'mkdir') for (const path of args.slice(1)) expect(path).toMatch(new RegExp(`^${WORK}/`));
+      if (program === 'cp') expect(args.at(-1)).toMatch(new RegExp(`^${WORK}/`));
+      if (program === 'apt-get') expect(args.slice(0, 2)).toEqual(['-c', `${WORK}/apt.conf`]);
+    }
+    const configuration = writes(steps).find(({ write }) => write === `${WORK}/apt.conf`)?.content ?? '';
+    for (const key of ['Dir::State', 'Dir::State::lists', 'Dir::State::status', 'Dir::Cache', 'Dir::Cache::archives']) {
+      expect(configuration).toMatch(new RegExp(`^${key} "${WORK}/`, 'm'));
+    }
+    expect(shellLines(steps, true).join('\n')).not.toMatch(/trusted|unauthenticated|insecure|sudo/i);
+  }
+});
+
+test('without root the same packages come from the same suite, and are only downloaded', () => {
+  const installs = (osRelease: string) => runs(stepsForUser(osRelease)).filter((run) => run.includes('install'));
+  const packages = ['mesa-vulkan-drivers', 'libvulkan1'];
+  const common = ['apt-get', '-c', `${WORK}/apt.conf`, 'install', '-y', '--download-only'];
+  expect(installs(bookworm)).toEqual([[...common, '-t', 'bookworm-backports', ...packages]]);
+  for (const osRelease of [trixie, sid, noble]) expect(installs(osRelease)).toEqual([[...common, ...packages]]);
+  expect(userPlan({ platform: 'linux', osRelease: jammy, sources: [] }, APT, WORK)).toEqual(planFor(jammy));
+});
+
+test("without root the sources are the system's own, and only Debian 12 may need one more", () => {
+  const partsOf = (steps: InstallStep[]) => writes(steps).filter(({ write }) => write.includes('/sources.list.d/'));
+  expect(partsOf(stepsForUser(trixie))).toEqual([]);
+  expect(partsOf(stepsForUser(bookworm, [backports]))).toEqual([]);
+  const mirror = { name: 'sources.list', text: 'deb http://mirror.example/debian bookworm main\n' };
+  const steps = stepsForUser(bookworm, [mirror]);
+  expect(partsOf(steps)).toEqual([
+    {
+      write: `${WORK}/sources.list.d/bookworm-backports.list`,
+      content: 'deb http://mirror.example/debian bookworm-backports main\n',
+    },
+  ]);
+  expect(runs(steps)).toContainEqual(['cp', '-r', '/etc/apt/sources.list.d/.', `${WORK}/sources.list.d`]);
+  expect(shellLines(steps, true).join('\n')).toContain(`Dir::Etc::SourceParts "${WORK}/sources.list.d";`);
+});
+
+test('lines for a shell keep words together', () => {
+  const steps: InstallStep[] = [{ run: ['cp', "/home/ann's files/a", 'b'] }, { write: '/a b', content: "it's\n" }];
+  expect(shellLines(steps, true)).toEqual(["cp '/home/ann'\\''s files/a' b", "echo 'it'\\''s' > '/a b'"]);
 });

@@ -1,26 +1,16 @@
-import { type Canvas, createCanvas, loadImage } from '@napi-rs/canvas';
-import { Chart, type Plugin } from 'chart.js';
+import { Chart } from 'chart.js';
 import fc from 'fast-check';
 import { expect, test } from 'playwright/test';
 import {
   imageGrid,
   inverseNormalCdf,
   type LossRow,
-  latentScatter,
   lossCurve,
   manifold,
   manifoldGrid,
   reconstructions,
 } from '../../src/cli/pictures/index.ts';
-
-/** Decodes PNG bytes. */
-async function decode(png: Buffer): Promise<Canvas> {
-  expect(png.subarray(1, 4).toString('latin1')).toBe('PNG');
-  const image = await loadImage(png);
-  const canvas = createCanvas(image.width, image.height);
-  canvas.getContext('2d').drawImage(image, 0, 0);
-  return canvas;
-}
+import { charts, decode, writing } from './drawing.ts';
 
 /** How many pixels of a picture are exactly this grey. */
 async function countGrey(png: Buffer, level: number): Promise<number> {
@@ -33,38 +23,6 @@ async function countGrey(png: Buffer, level: number): Promise<number> {
   return count;
 }
 
-/** Draws a picture and notes every text that is written, and the fonts in which. */
-function writing(draw: () => Buffer): { texts: string[]; fonts: Set<string>; png: Buffer } {
-  const texts: string[] = [];
-  const fonts = new Set<string>();
-  let owner = Object.getPrototypeOf(createCanvas(1, 1).getContext('2d'));
-  while (!Object.hasOwn(owner, 'fillText')) owner = Object.getPrototypeOf(owner);
-  const fillText = owner.fillText;
-  owner.fillText = function (this: { font: string }, text: string, ...rest: number[]) {
-    texts.push(text);
-    fonts.add(this.font.replace(/^.*px /, ''));
-    return fillText.call(this, text, ...rest);
-  };
-  try {
-    return { png: draw(), texts, fonts };
-  } finally {
-    owner.fillText = fillText;
-  }
-}
-
-/** The state of every chart at the time it was last drawn. */
-function charts<T>(draw: () => Buffer, look: (chart: Chart) => T): T[] {
-  const seen = new Map<string, T>();
-  const probe: Plugin = { id: 'probe', afterDraw: (chart) => void seen.set(chart.id, look(chart)) };
-  Chart.register(probe);
-  try {
-    draw();
-  } finally {
-    Chart.unregister(probe);
-  }
-  return [...seen.values()];
-}
-
 const wave = (length: number) => Float32Array.from({ length }, (_, i) => 0.5 + 0.5 * Math.sin(i / 3));
 const losses = (bce: number, kld: number) => ({ loss: bce + kld, bce, kld });
 const lossRows = (count: number): LossRow[] =>
@@ -73,17 +31,6 @@ const lossRows = (count: number): LossRow[] =>
     train: losses(134 + 40 / (i + 1), 6.7 - 2 / (i + 1)),
     test: losses(135 + 20 / (i + 1), 6.6 - 1.5 / (i + 1)),
   }));
-
-/** Fixed means around a different centre for each class. */
-function scatterData(count: number, latent: number, classes: number) {
-  const labels = Uint8Array.from({ length: count }, (_, i) => i % classes);
-  const mu = Float32Array.from({ length: count * latent }, (_, i) => {
-    const image = Math.floor(i / latent);
-    const spread = 0.5 * inverseNormalCdf((((image * (i % latent ? 0.618 : 0.414)) % 1) + 0.0005) / 1.001);
-    return spread + 3 * Math.sin(labels[image] * (1 + (i % latent)));
-  });
-  return { mu, latent, labels };
-}
 
 test.describe('inverseNormalCdf', () => {
   test('known quantiles', () => {
@@ -330,90 +277,5 @@ test.describe('lossCurve', () => {
   test('the same numbers give the same bytes, and no chart stays behind', () => {
     expect(lossCurve(lossRows(5)).equals(lossCurve(lossRows(5)))).toBe(true);
     expect(Object.keys(Chart.instances)).toHaveLength(0);
-  });
-});
-
-test.describe('latentScatter', () => {
-  test('ten classes in the plane, both axes to the same scale', () => {
-    const data = scatterData(500, 2, 10);
-    const { texts, fonts } = writing(() => latentScatter({ ...data, classTitle: 'digit' }));
-    expect(texts).toContain('z₁ (mean of q(z|x))');
-    expect(texts).toContain('z₂ (mean of q(z|x))');
-    expect(texts).toContain('Test images in latent space');
-    expect(texts).toContain('digit');
-    // Once in the legend and once at the median.
-    for (let label = 5; label < 10; label++) {
-      expect(texts.filter((text) => text === String(label)).length).toBeGreaterThanOrEqual(2);
-    }
-    expect([...fonts]).toEqual(['"webgpu-vae DejaVu Sans"']);
-
-    const [chart] = charts(
-      () => latentScatter(data),
-      ({ chartArea, data: { datasets }, scales: { x, y }, legend }) => ({
-        unitsPerPixel: [(x.max - x.min) / chartArea.width, (y.max - y.min) / chartArea.height],
-        points: datasets[0].data as { x: number; y: number }[],
-        inside: (p: { x: number; y: number }) => p.x > x.min && p.x < x.max && p.y > y.min && p.y < y.max,
-        legend: legend?.legendItems?.map((item) => item.text),
-      }),
-    );
-    expect(chart.unitsPerPixel[0] / chart.unitsPerPixel[1]).toBeCloseTo(1, 6);
-    expect(chart.points).toHaveLength(500);
-    expect(chart.points.every(chart.inside)).toBe(true);
-    expect(chart.legend).toEqual([...'0123456789']);
-  });
-
-  test('of more dimensions the first two, said in the title', () => {
-    const data = scatterData(50, 5, 10);
-    const { texts } = writing(() => latentScatter({ ...data, title: 'Means' }));
-    expect(texts).toContain('Means (first two of 5 dimensions)');
-    const [points] = charts(
-      () => latentScatter(data),
-      (chart) => chart.data.datasets[0].data,
-    );
-    expect(points[7]).toEqual({ x: data.mu[35], y: data.mu[36] });
-  });
-
-  test('of one dimension a strip for each class, said on the axis', () => {
-    const data = scatterData(100, 1, 10);
-    expect(writing(() => latentScatter(data)).texts).toContain('class (with a fixed jitter)');
-    const [points] = charts(
-      () => latentScatter(data),
-      (chart) => chart.data.datasets[0].data as { x: number; y: number }[],
-    );
-    for (const [i, { x, y }] of points.entries()) {
-      expect(x).toBe(data.mu[i]);
-      expect(Math.abs(y - data.labels[i])).toBeLessThan(0.5);
-    }
-  });
-
-  test('more classes than colours differ by marker', () => {
-    for (const latent of [1, 2]) {
-      const [looks] = charts(
-        () => latentScatter(scatterData(256, latent, 62)),
-        (chart) => chart.legend?.legendItems?.map((item) => `${item.fillStyle} ${item.pointStyle}`),
-      );
-      expect(new Set(looks).size).toBe(62);
-      expect(latentScatter(scatterData(256, latent, 256)).length).toBeGreaterThan(0);
-    }
-  });
-
-  test('degenerate means', async () => {
-    const labels = new Uint8Array(20);
-    await decode(latentScatter({ mu: new Float32Array(40), latent: 2, labels })); // a collapsed posterior
-    await decode(latentScatter({ mu: new Float32Array(2), latent: 2, labels: labels.subarray(0, 1) }));
-    await decode(latentScatter({ mu: new Float32Array(0), latent: 2, labels: new Uint8Array(0) }));
-    const mu = new Float32Array(40);
-    mu[0] = Number.NaN;
-    mu[3] = Number.POSITIVE_INFINITY;
-    const { texts } = writing(() => latentScatter({ mu, latent: 2, labels }));
-    expect(texts.some((text) => text.includes('2 without a finite mean left out'))).toBe(true);
-  });
-
-  test('shapes that do not fit are refused', () => {
-    const labels = new Uint8Array(4);
-    expect(() => latentScatter({ mu: new Float32Array(7), latent: 2, labels })).toThrow(
-      /latentScatter: got 7 means, expected 8 \(4 labels x 2\)/,
-    );
-    expect(() => latentScatter({ mu: new Float32Array(8), latent: 0, labels })).toThrow(/positive integer/);
   });
 });

@@ -1,19 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'playwright/test';
-import { type NamedTensor, readSafetensors, SafetensorsError, writeSafetensors } from '../../src/vae/safetensors.ts';
-
-/** A file from a header's text and a number of data bytes, with nothing checked. */
-function fileOf(header: string, dataBytes = 0, declared = new TextEncoder().encode(header).length): Uint8Array {
-  const text = new TextEncoder().encode(header);
-  const file = new Uint8Array(8 + text.length + dataBytes);
-  new DataView(file.buffer).setBigUint64(0, BigInt(declared), true);
-  file.set(text, 8);
-  return file;
-}
-
-function entry(shape: unknown, offsets: unknown, dtype: unknown = 'F32'): string {
-  return JSON.stringify({ dtype, shape, data_offsets: offsets });
-}
+import { JsonError, parseJson } from '../../src/train/json.ts';
+import { type NamedTensor, readSafetensors, SafetensorsError, writeSafetensors } from '../../src/train/safetensors.ts';
+import { readParameters } from '../../src/vae/checkpoint.ts';
+import { entry, fileOf, halves } from './safetensors-file.ts';
 
 /** Floats by their bits, so that NaN equals itself and -0 is not 0. */
 function bitsOf({ name, shape, data }: NamedTensor): unknown {
@@ -106,7 +96,17 @@ const hostile: [title: string, file: Uint8Array, says: RegExp][] = [
   ['a tensor that is null', fileOf('{"a":null}'), /tensor "a" is not an object/],
   ['a field missing', fileOf('{"a":{"dtype":"F32","shape":[]}}'), /has the fields "dtype, shape"/],
   ['a field too many', fileOf('{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":1}}', 4), /has the fields/],
-  ['another dtype', fileOf(`{"a":${entry([1], [0, 2], 'F16')}}`, 2), /dtype "F16", expected F32: convert/],
+  ['doubles', fileOf(`{"a":${entry([1], [0, 8], 'F64')}}`, 8), /dtype "F64", expected F32, F16, BF16: round it with/],
+  [
+    'integers',
+    fileOf(`{"a":${entry([], [0, 8], 'I64')}}`, 8),
+    /dtype "I64", .*: integers are no weights, leave it out/,
+  ],
+  ['an unknown dtype', fileOf(`{"a":${entry([1], [0, 1], 'F8_E4M3')}}`, 1), /dtype "F8_E4M3", .*: convert it with/],
+  ['a name of all objects as dtype', fileOf(`{"a":${entry([1], [0, 4], 'toString')}}`, 4), /dtype "toString"/],
+  ['a dtype that cannot be text', fileOf(`{"a":${entry([1], [0, 4], { toString: 1 })}}`, 4), /dtype "\{\\"toString/],
+  ['halves of an odd length', fileOf(`{"a":${entry([1], [0, 3], 'BF16')}}`, 3), /3 bytes, expected 2 for .* in BF16/],
+  ['65 axes', fileOf(`{"a":${entry(new Array(65).fill(1), [0, 4])}}`, 4), /not a list of sizes, at most 64/],
   ['a dtype that is a number', fileOf(`{"a":${entry([1], [0, 4], 7)}}`, 4), /dtype "7"/],
   ['a negative size', fileOf(`{"a":${entry([-1, -1], [0, 4])}}`, 4), /not a list of sizes/],
   ['a size that is a fraction', fileOf(`{"a":${entry([0.5, 2], [0, 4])}}`, 4), /not a list of sizes/],
@@ -120,6 +120,137 @@ const hostile: [title: string, file: Uint8Array, says: RegExp][] = [
   ['an overlap', fileOf(`{"a":${entry([2], [0, 8])},"b":${entry([1], [4, 8])}}`, 8), /"b" begins at byte 4.*overlaps/],
   ['data that no tensor claims', fileOf(`{"a":${entry([1], [0, 4])}}`, 5), /cover 4 bytes of data, the file has 5/],
 ];
+
+test('"__metadata__": null is none', () => {
+  const { tensors, metadata } = readSafetensors(fileOf(`{"__metadata__":null,"a":${entry([1], [0, 4])}}`, 4));
+  expect(tensors.map(({ name }) => name)).toEqual(['a']);
+  expect(metadata).toEqual({});
+});
+
+/** IEEE 754: `bits` as a number, with exponents of that many bits. */
+function numberOf(bits: number, exponentBits: number): number {
+  const fractionBits = 15 - exponentBits;
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits & 0x7fff) >> fractionBits;
+  const fraction = (bits & (2 ** fractionBits - 1)) / 2 ** fractionBits;
+  if (exponent === 2 ** exponentBits - 1) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (exponent ? (1 + fraction) * 2 ** (exponent - bias) : fraction * 2 ** (1 - bias));
+}
+
+for (const [dtype, exponentBits] of [
+  ['F16', 5],
+  ['BF16', 8],
+] as const) {
+  test(`${dtype} is read as F32, every value exactly, and said so`, () => {
+    const all = Array.from({ length: 65536 }, (_, bits) => bits);
+    const header = `{"a":${entry([3], [0, 6], dtype)},"b":${entry([256, 256], [6, 131078], dtype)},"c":${entry([1], [131078, 131082])}}`;
+    const { tensors, notices } = readSafetensors(
+      fileOf(header, new Uint8Array([...halves([1, 2, 3]), ...halves(all), 0, 0, 128, 63])),
+    );
+    expect(notices).toEqual([`2 tensors were converted from ${dtype} to F32, exactly.`]);
+    expect(tensors.map(({ name, shape }) => [name, shape])).toEqual([
+      ['a', [3]],
+      ['b', [256, 256]],
+      ['c', [1]],
+    ]);
+    const wrong = all.filter((bits) => !Object.is(tensors[1]!.data[bits], numberOf(bits, exponentBits)));
+    expect(wrong).toEqual([]);
+    expect(tensors[2]!.data).toEqual(Float32Array.of(1));
+    // A value whose bits everybody knows.
+    expect(tensors[1]!.data[dtype === 'F16' ? 0x7bff : 0x3f80]).toBe(dtype === 'F16' ? 65504 : 1);
+  });
+}
+
+test('names that PyTorch wrapped are unwrapped, and said so', () => {
+  const read = (names: string[]) => {
+    const notices: string[] = [];
+    const tensors = names.map((name) => ({ name, shape: [1], data: Float32Array.of(1) }));
+    const parameters = readParameters(writeSafetensors(tensors, {}), (line) => notices.push(line));
+    return { names: parameters.map(({ name }) => name), notices };
+  };
+  expect(read(['mu.weight', 'submodule.bias'])).toEqual({ names: ['mu.weight', 'submodule.bias'], notices: [] });
+  expect(read(['module.mu.weight', 'module.mu.bias'])).toEqual({
+    names: ['mu.weight', 'mu.bias'],
+    notices: [`PyTorch's "module." was left out of the tensors' names.`],
+  });
+  for (const wrapped of ['_orig_mod.module.mu.bias', 'module._orig_mod.mu.bias']) {
+    const { names, notices } = read([wrapped]);
+    expect(names).toEqual(['mu.bias']);
+    expect(notices[0]).toMatch(/"_orig_mod\."/);
+    expect(notices[0]).toMatch(/"module\."/);
+  }
+  expect(() => read(['mu.bias', 'module.mu.bias'])).toThrow(/two tensors are named "mu.bias" without module\./);
+});
+
+test('parameters that were converted are told of', () => {
+  const notices: string[] = [];
+  const file = fileOf(`{"module.a":${entry([1], [0, 2], 'BF16')}}`, halves([0x3f80]));
+  expect(readParameters(file, (line) => notices.push(line))).toEqual([
+    { name: 'a', shape: [1], data: Float32Array.of(1) },
+  ]);
+  expect(notices).toHaveLength(2);
+  expect(notices[0]).toBe('One tensor was converted from BF16 to F32, exactly.');
+});
+
+/** What JSON.parse was given while `work` failed, and how. */
+function parsedBy(work: () => unknown): { parsed: string[]; message: string } {
+  const { parse } = JSON;
+  const parsed: string[] = [];
+  JSON.parse = (text: string, ...rest) => {
+    parsed.push(text);
+    return parse(text, ...rest);
+  };
+  try {
+    work();
+  } catch (error) {
+    return { parsed, message: (error as Error).message };
+  } finally {
+    JSON.parse = parse;
+  }
+  throw new Error('accepted');
+}
+
+test('deep and wide JSON is refused where it exceeds the limits, before any of it is parsed', () => {
+  const limits = { depth: 3, entries: 1000, keys: 100 };
+  const million = 1_000_000;
+  const keys = Array.from({ length: million }, (_, i) => `"${i}":0`).join();
+  const texts: [text: string, says: string][] = [
+    ['['.repeat(million), 'is nested deeper than 3 levels at character 3'],
+    ['{"a":'.repeat(million), 'is nested deeper than 3 levels at character 15'],
+    [`[${'1,'.repeat(million)}1]`, 'has more than 1000 entries at character 2000'],
+    [`[${'[],'.repeat(million)}1]`, 'has more than 1000 entries at character 1500'],
+    [`{${keys}}`, 'has an object of more than 100 keys at character 691'],
+    [`[${'1,'.repeat(500)}[${'1,'.repeat(million)}1]]`, 'has more than 1000 entries at character 1999'],
+  ];
+  for (const [text, says] of texts) {
+    expect(() => parseJson(text, limits)).toThrow(JsonError);
+    expect(parsedBy(() => parseJson(text, limits))).toEqual({ parsed: [], message: says });
+  }
+  // As large as allowed, and brackets and commas in a string are neither depth nor entries.
+  const allowed = `[[["${'[{,'.repeat(5000)}\\"${'[,'.repeat(5000)}"]],${'1,'.repeat(996)}1]`;
+  expect(parseJson(allowed, limits)).toHaveLength(998);
+  expect(() => parseJson(allowed.replace('1]', '1,1]'), limits)).toThrow(/more than 1000 entries/);
+  for (const empty of ['[]', '{}']) expect(parseJson(empty, { ...limits, entries: 1 })).toEqual(JSON.parse(empty));
+
+  for (const header of [`{"a":${'['.repeat(million)}`, `{"a":{"shape":[${'1,'.repeat(million)}1]}}`, `{${keys}}`]) {
+    const { parsed, message } = parsedBy(() => readSafetensors(fileOf(header)));
+    expect(parsed).toEqual([]);
+    expect(message).toMatch(
+      /^safetensors read: the header (is nested deeper|has more than|has an object of more than)/,
+    );
+  }
+});
+
+test('text that ends anywhere is no JSON', () => {
+  const text = '{"a\\"\\\\":[1,"b"],"c":{"d":null}}';
+  const limits = { depth: 3, entries: 1000, keys: 100 };
+  expect(parseJson(text, limits)).toEqual(JSON.parse(text));
+  for (let length = 0; length < text.length; length++) {
+    expect(() => parseJson(text.slice(0, length), limits)).toThrow('is not JSON');
+  }
+  expect(() => parseJson('{"\\q":1}', limits)).toThrow('is not JSON');
+});
 
 for (const [title, file, says] of hostile) {
   test(`refused: ${title}`, () => {

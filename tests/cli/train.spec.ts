@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
-import { readSafetensors } from '../../src/vae/safetensors.ts';
+import { readSafetensors } from '../../src/train/safetensors.ts';
 import { adapterOptions, outcome, start, test, tinyRun, webgpuVae } from './command.ts';
 
 const HEADER = 'epoch,step,train_loss,train_bce,train_kl,test_loss,test_bce,test_kl,seconds';

@@ -8,7 +8,9 @@ const model = ['--hidden', '16', '--batch', '32'];
 
 test('tune prints every problem with its times, and train uses the answers', async ({ cwd }) => {
   const cache = { XDG_CACHE_HOME: join(cwd, 'cache') };
-  const tuned = await outcome(start(['tune', ...model, ...adapterOptions], cwd, [], { env: cache }));
+  // A budget that no machine is too slow for.
+  const args = ['tune', ...model, '--budget', '1e6', ...adapterOptions];
+  const tuned = await outcome(start(args, cwd, [], { env: cache }));
   expect({ code: tuned.code, stderr: tuned.stderr }).toEqual({ code: 0, stderr: '' });
   const lines = tuned.stdout.split('\n').filter((line) => line.startsWith('  '));
   expect(lines).toHaveLength(12 - 4);
@@ -21,8 +23,8 @@ test('tune prints every problem with its times, and train uses the answers', asy
   const key = 'forward 32x784x16';
   const other = answers[key] === 'tile_64x32' ? 'tile_32x32' : 'tile_64x32';
   await writeFile(file, remembered.replace(`"${key}": "${answers[key]}"`, `"${key}": "${other}"`));
-  const args = ['train', ...tinyRun, '--variant', 'auto', '--quiet', '--out', 'run', ...adapterOptions];
-  const trained = await outcome(start(args, cwd, [], { env: cache }));
+  const training = ['train', ...tinyRun, '--variant', 'auto', '--quiet', '--out', 'run', ...adapterOptions];
+  const trained = await outcome(start(training, cwd, [], { env: cache }));
   expect({ code: trained.code, stderr: trained.stderr }).toEqual({ code: 0, stderr: '' });
   const config = JSON.parse(await readFile(join(cwd, 'run', 'config.json'), 'utf8'));
   expect(config.variants).toEqual({ ...answers, [key]: other });

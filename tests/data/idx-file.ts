@@ -12,3 +12,17 @@ export function idxFile(sizes: number[], dataBytes: number = sizes.reduce((a, b)
   );
   return bytes;
 }
+
+/** The bytes of an IDX file of labels, as 16-bit (type 0x0b) or 32-bit (0x0c) big-endian integers. */
+export function wideLabels(type: 0x0b | 0x0c, labels: readonly number[]): Uint8Array {
+  const width = type === 0x0b ? 2 : 4;
+  const bytes = new Uint8Array(8 + width * labels.length);
+  bytes.set([0, 0, type, 1]);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(4, labels.length, false);
+  for (const [i, label] of labels.entries()) {
+    if (width === 2) view.setUint16(8 + 2 * i, label, false);
+    else view.setInt32(8 + 4 * i, label, false);
+  }
+  return bytes;
+}

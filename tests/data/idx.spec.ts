@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'playwright/test';
 import { DataError, imageSet, makeDataSet, takeFirst } from '../../src/data/dataset.ts';
-import { parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
-import { idxFile } from './idx-file.ts';
+import { idxFileBytes, parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
+import { idxFile, wideLabels } from './idx-file.ts';
 
 const images = idxFile([2, 3, 4]);
 const labels = idxFile([2]);
@@ -39,11 +39,13 @@ const badImages: [title: string, bytes: Uint8Array, message: RegExp][] = [
   ['one byte too long', Uint8Array.of(...images, 0), /24 bytes of data, got 25: .*after its end/],
   ['wrong first byte', withByte(0, 1), /begins with 01 00 08 03, expected 00 00 08 03.*not an IDX file/],
   ['wrong second byte', withByte(1, 9), /begins with 00 09 08 03/],
-  ['gzip under a plain name', Uint8Array.of(0x1f, 0x8b, 8, 0, ...images), /begins with 1f 8b 08 00.*gzip.*\.gz/],
+  ['packed twice', Uint8Array.of(0x1f, 0x8b, 8, 0, ...images), /is gzip data, packed twice, .*: unpack it once/],
   ['elements of 32-bit floats', withByte(2, 0x0d), /elements are 32-bit floats/],
   ['elements of no known type', withByte(2, 0x77), /unknown type 119/],
   ['labels in place of images', labels, /its rank is 1; .*exchanged/],
-  ['rank 4', idxFile([2, 3, 4, 1]), /its rank is 4/],
+  ['rank 4', idxFile([2, 3, 4, 3]), /its rank is 4; only grey images are trained, so .*\(count, rows, columns\)/],
+  ['rank 2', idxFile([2, 12]), /its rank is 2; one row for each image, so .*\(count, rows, columns\)/],
+  ['rank 0', Uint8Array.of(0, 0, 8, 0), /its rank is 0/],
   ['no images', idxFile([0, 3, 4]), /shape \(0, 3, 4\), expected sizes of at least 1/],
   ['no rows', idxFile([2, 0, 4]), /shape \(2, 0, 4\), expected/],
   ['no columns', idxFile([2, 3, 0]), /shape \(2, 3, 0\), expected/],
@@ -65,6 +67,10 @@ const badLabels: [title: string, bytes: Uint8Array, message: RegExp][] = [
   ['one byte too long', Uint8Array.of(...labels, 0), /2 bytes of data, got 3: .*after its end/],
   ['images in place of labels', images, /its rank is 3; .*exchanged/],
   ['no labels', idxFile([0]), /shape \(0\), expected sizes of at least 1/],
+  ['rank 2', idxFile([2, 8]), /its rank is 2; keep one number for each image, its class, or leave the file away/],
+  ['floats', Uint8Array.of(0, 0, 0x0d, 1, 0, 0, 0, 1, 0, 0, 0, 0), /elements are 32-bit floats; .*needs no labels/],
+  ['cut in a 16-bit label', wideLabels(0x0b, [1, 2]).subarray(0, -1), /so 4 bytes of data, got 3: .*truncated/],
+  ['below 0', wideLabels(0x0c, [1, -1]), /has the label -1 at image 1, expected 0 or more: number the classes from 0/],
 ];
 for (const [title, bytes, message] of badLabels) {
   test(`labels are refused: ${title}`, () => {
@@ -73,6 +79,21 @@ for (const [title, bytes, message] of badLabels) {
     expect(parse).toThrow(message);
   });
 }
+
+test('labels of 16- and 32-bit integers are read, more than 256 classes of them', () => {
+  expect(parseIdxLabels(wideLabels(0x0b, [3, 256, 65535]), 'a')).toEqual(Uint16Array.of(3, 256, 65535));
+  expect(parseIdxLabels(wideLabels(0x0c, [3, 70_000, 2 ** 31 - 1]), 'a')).toEqual(
+    Uint32Array.of(3, 70_000, 2 ** 31 - 1),
+  );
+});
+
+test("a file's first bytes tell its size, if they are of an IDX file", () => {
+  expect(idxFileBytes(images.subarray(0, 16))).toBe(images.length);
+  expect(idxFileBytes(wideLabels(0x0c, [1, 2, 3]))).toBe(8 + 12);
+  for (const other of [images.subarray(0, 15), new Uint8Array(), Uint8Array.of(0x1f, 0x8b, 8, 0), new Uint8Array(20)]) {
+    expect(idxFileBytes(other)).toBeUndefined();
+  }
+});
 
 test('whatever happens to a file, it is read completely or refused with a DataError', () => {
   const damaged = fc.record({
@@ -102,6 +123,7 @@ test('an image set needs as many labels as images', () => {
   const join = () => imageSet(images, idxFile([3]), names);
   expect(join).toThrow(DataError);
   expect(join).toThrow(/^read labels: the-labels has 3 labels, expected 2 as the-images has images: /);
+  expect(imageSet(images, undefined, names)).toEqual({ images: images.subarray(16), count: 2, rows: 3, columns: 4 });
 });
 
 test('training and test images need the same size', () => {
@@ -120,6 +142,8 @@ test('the first images of a set are views on it', () => {
   expect(first).toEqual({ images: set.images.slice(0, 12), labels: Uint8Array.of(0), count: 1, rows: 3, columns: 4 });
   expect(first.images.buffer).toBe(set.images.buffer);
   expect(takeFirst(set, 2)).toEqual(set);
+  const { labels: _, ...unlabelled } = set;
+  expect(takeFirst(unlabelled, 1)).toEqual({ images: set.images.slice(0, 12), count: 1, rows: 3, columns: 4 });
   for (const n of [0, -1, 3, 1.5, Number.NaN]) {
     expect(() => takeFirst(set, n)).toThrow(DataError);
     expect(() => takeFirst(set, n)).toThrow(`expected 1 to 2 images, got ${n}`);

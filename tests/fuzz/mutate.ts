@@ -125,10 +125,12 @@ export function mutateSafetensors(bytes: Uint8Array, random: Random): Uint8Array
   const dataStart = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   let header = new TextDecoder().decode(bytes.subarray(8, dataStart)).trimEnd();
   for (let i = random.below(3); i >= 0; i--) {
-    const state = /"state":("(?:[^"\\]|\\.)*")/.exec(header);
-    if (state && random.below(2)) {
-      const inner = mutateJson(JSON.parse(state[1]!) as string, random);
-      header = header.replace(state[1]!, () => JSON.stringify(inner));
+    // The JSON within the JSON of a checkpoint.
+    const texts = [...header.matchAll(/"(?:state|history)":("(?:[^"\\]|\\.)*")/g)];
+    if (texts.length > 0 && random.below(2)) {
+      const [, text] = random.pick(texts);
+      const inner = mutateJson(JSON.parse(text!) as string, random);
+      header = header.replace(text!, () => JSON.stringify(inner));
     } else header = mutateJson(header, random);
   }
   const text = new TextEncoder().encode(header);

@@ -2,13 +2,18 @@
 import { gzipSync } from 'node:zlib';
 import { DataError } from '../../src/data/dataset.ts';
 import { parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
-import { unpack } from '../../src/host/mnist.node.ts';
+import { unpack } from '../../src/data/unpack.ts';
+import { initialParameters } from '../../src/nn/parameters.ts';
+import { readSafetensors, SafetensorsError, writeSafetensors } from '../../src/train/safetensors.ts';
+import { hasSeal, seal } from '../../src/train/seal.ts';
+import { identifyData, initialSnapshot } from '../../src/train/snapshot.ts';
 import { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from '../../src/vae/checkpoint.ts';
-import { ConfigError, parseConfig, type VaeConfig } from '../../src/vae/config.ts';
-import { initialParameters, parameterTable } from '../../src/vae/parameters.ts';
-import { readSafetensors, SafetensorsError, writeSafetensors } from '../../src/vae/safetensors.ts';
-import { identifyData, initialSnapshot } from '../../src/vae/snapshot.ts';
+import { ConfigError, parseConfig } from '../../src/vae/config.ts';
+import type { Snapshot } from '../../src/vae/vae.ts';
+import { entry, fileOf, halves } from '../cli/safetensors-file.ts';
+import { writeFirstVersion } from '../reliability/checkpoint-files.ts';
 import { tinyData } from '../reliability/faults.ts';
+import { settledVae, vaeTable } from '../support/vae-table.ts';
 import { mutateBytes, mutateJson, mutateSafetensors, type Random } from './mutate.ts';
 
 export interface Target {
@@ -19,22 +24,23 @@ export interface Target {
   read(bytes: Uint8Array): unknown;
 }
 
-const config: VaeConfig = { hidden: [5, 3], latent: 2, batch: 4, epochs: 3, learningRate: 1e-3, beta: 1, seed: 7 };
+const config = parseConfig({ hidden: [5, 3], latent: 2, batch: 4, epochs: 3, seed: 7 });
 const data = tinyData(8);
-const table = parameterTable(config, 21);
-const parameters = initialParameters(table, config.seed);
+const settled = settledVae(config, 21);
+const parameters = initialParameters(settled.table, config.seed);
 const losses = { loss: 3.5, bce: 3, kld: 0.5 };
-const snapshot = {
-  ...initialSnapshot(table, {
+const snapshot: Snapshot = {
+  ...initialSnapshot(settled, {
+    model: { kind: 'vae', version: 1 },
     config,
-    data: identifyData(data),
+    data: identifyData(data, settled),
     adapter: { name: 'a', backend: 'b' },
     variants: { 'forward 4x16x8': 'subgroup' },
     kernels: ['k'],
   }),
   step: 5,
-  sums: { bce: 1, kld: 2, weight: 3 },
-  history: [{ epoch: 1, step: 2, train: losses, test: losses, seconds: 1.5 }],
+  sums: { losses: { loss: 3, bce: 1, kld: 2 }, weight: 1 },
+  history: [1, 2].map((epoch) => ({ epoch, step: 2 * epoch, train: losses, test: losses, seconds: 1.5 })),
 };
 
 function idx(sizes: number[]): Uint8Array {
@@ -48,13 +54,40 @@ function idx(sizes: number[]): Uint8Array {
 const images = idx([5, 3, 4]);
 const labels = idx([9]);
 const model = writeSafetensors(parameters, { format: 'pt', config: JSON.stringify(config) });
+const half = fileOf(
+  `{"__metadata__":null,"module.a":${entry([2, 3], [0, 12], 'F16')},"b":${entry([4], [12, 20], 'BF16')}}`,
+  halves([0, 1, 0x3c00, 0xbc00, 0x7bff, 0x8000, 0, 1, 0x3f80, 0xbf80]),
+);
 const checkpoint = writeCheckpoint(snapshot);
+const firstCheckpoint = writeFirstVersion(snapshot);
 /** What the gzip target may unpack to. */
 export const UNPACK_LIMIT = 2 ** 16;
 const packed = [gzipSync(images), gzipSync(new Uint8Array(UNPACK_LIMIT)), gzipSync(new Uint8Array(2 ** 22))];
 
 function must(holds: boolean, what: string): void {
   if (!holds) throw new Error(`accepted, but ${what}`);
+}
+
+function resealed(bytes: Uint8Array): Uint8Array {
+  if (hasSeal(bytes)) seal(bytes);
+  return bytes;
+}
+
+function readSoundCheckpoint(bytes: Uint8Array): unknown {
+  const read = readCheckpoint(bytes);
+  const { entries } = vaeTable(read.config, read.data.rows * read.data.columns);
+  for (const tensors of [read.parameters, read.m, read.v]) {
+    must(tensors.length === entries.length, 'tensors are missing');
+    must(
+      tensors.every(({ data: values }) => values.every(Number.isFinite)),
+      'a value is not finite',
+    );
+  }
+  must(read.step <= Math.ceil((read.config.epochs * read.data.trainCount) / read.config.batch), 'the run is shorter');
+  must(read.history.length <= Math.min(read.config.epochs, read.step), 'it has more epochs than there were');
+  // What was accepted is written and read as itself.
+  must(JSON.stringify(readCheckpoint(writeCheckpoint(read))) === JSON.stringify(read), 'it changes when it is written');
+  return read;
 }
 
 export const targets: Target[] = [
@@ -91,8 +124,8 @@ export const targets: Target[] = [
   },
   {
     name: 'safetensors',
-    errors: [SafetensorsError],
-    mutate: (random) => mutateSafetensors(model, random),
+    errors: [SafetensorsError, CheckpointError],
+    mutate: (random) => mutateSafetensors(random.pick([model, model, half]), random),
     read(bytes) {
       const { tensors } = readSafetensors(bytes);
       const elements = tensors.map(({ shape }) => shape.reduce((product, size) => product * size, 1));
@@ -101,7 +134,8 @@ export const targets: Target[] = [
         'a shape does not fit its data',
       );
       must(
-        tensors.reduce((sum, tensor) => sum + tensor.data.byteLength, 0) <= bytes.length,
+        // Halves become twice as long.
+        tensors.reduce((sum, tensor) => sum + tensor.data.byteLength, 0) <= 2 * bytes.length,
         'there is more than was read',
       );
       return readParameters(bytes);
@@ -110,24 +144,15 @@ export const targets: Target[] = [
   {
     name: 'checkpoint',
     errors: [CheckpointError, SafetensorsError],
-    mutate: (random) => mutateSafetensors(checkpoint, random),
-    read(bytes) {
-      const read = readCheckpoint(bytes);
-      const { entries } = parameterTable(read.config, read.data.rows * read.data.columns);
-      for (const tensors of [read.parameters, read.m, read.v]) {
-        must(tensors.length === entries.length, 'tensors are missing');
-        must(
-          tensors.every(({ data: values }) => values.every(Number.isFinite)),
-          'a value is not finite',
-        );
-      }
-      // What was accepted is written and read as itself.
-      must(
-        JSON.stringify(readCheckpoint(writeCheckpoint(read))) === JSON.stringify(read),
-        'it changes when it is written',
-      );
-      return read;
-    },
+    // As whoever wants to be read would: the seal is right again.
+    mutate: (random) => resealed(mutateSafetensors(checkpoint, random)),
+    read: readSoundCheckpoint,
+  },
+  {
+    name: 'checkpoint of version 1',
+    errors: [CheckpointError, SafetensorsError],
+    mutate: (random) => mutateSafetensors(firstCheckpoint, random),
+    read: readSoundCheckpoint,
   },
   {
     name: 'config',
@@ -139,7 +164,7 @@ export const targets: Target[] = [
     },
     read(bytes) {
       const parsed = parseConfig(JSON.parse(new TextDecoder().decode(bytes)));
-      must(Object.keys(parsed).length === 7, 'it has settings that nobody knows');
+      must(Object.keys(parsed).length === Object.keys(config).length, 'it has settings that nobody knows');
       must(
         Number.isInteger(parsed.latent) && parsed.latent > 0 && parsed.learningRate > 0,
         'a setting is out of range',

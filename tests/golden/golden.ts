@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { testValues } from '../../src/check/check.ts';
 
-/** The runs of `make_golden.py`: two hidden layers (beta 1), and one hidden layer with one latent (beta 4). */
-export type GoldenName = 'two-layers' | 'one-layer';
-
-export const goldenNames: readonly GoldenName[] = ['two-layers', 'one-layer'];
+/**
+ * The runs of `make_golden.py`: two hidden layers (beta 1); one hidden layer with one latent (beta 4); every size a multiple of
+ * four; and layers of 144 x 128 and 128 x 128 weights (beta 2).
+ */
+export const goldenNames = ['two-layers', 'one-layer', 'fours', 'wide'] as const;
+export type GoldenName = (typeof goldenNames)[number];
 
 /** A named tensor, row-major; weights are (out, in), names are PyTorch's (`encoder.0.weight`, `mu.bias`, ...). */
 export interface GoldenTensor<Data extends Float32Array | Float64Array> {
   name: string;
   shape: number[];
+  /** Of the flat array every n-th number is in `data`, from the first one on. */
+  every: number;
   data: Data;
 }
 
@@ -30,7 +35,7 @@ export interface GoldenConfig {
 export type TensorDifference = Record<string, number>;
 
 /**
- * Ten training steps computed by PyTorch in float64 with Adam (beta1 0.9, beta2 0.999, epsilon 1e-8 added after the
+ * A few training steps computed by PyTorch in float64 with Adam (beta1 0.9, beta2 0.999, epsilon 1e-8 added after the
  * bias correction). `loss = bce + beta * kld`, in nats per image, mean over the batch.
  */
 export interface Golden {
@@ -65,25 +70,36 @@ export interface Golden {
 
 interface RawArray {
   shape: number[];
+  every?: number;
   data: number[];
 }
 
 type RawTensor = RawArray & { name: string };
 
-type TensorField = 'initial' | 'gradients' | 'weights' | 'm' | 'v';
+type TensorField = 'gradients' | 'weights' | 'm' | 'v';
 
-type RawGolden = Omit<Golden, 'images' | 'eps' | TensorField> &
+type RawGolden = Omit<Golden, 'images' | 'eps' | 'initial' | TensorField> &
   Record<'images' | 'eps', RawArray> &
-  Record<TensorField, RawTensor[]>;
+  Record<TensorField, RawTensor[]> & { initial: (Omit<RawTensor, 'data'> & { data?: number[] })[] };
 
-function checkedData(label: string, { shape, data }: RawArray): number[] {
-  const elements = shape.reduce((product, size) => product * size, 1);
-  if (data.length !== elements) {
+function elementsOf(shape: number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function checkedData(label: string, { shape, every = 1, data }: RawArray): number[] {
+  const expected = Math.ceil(elementsOf(shape) / every);
+  if (data.length !== expected) {
     throw new Error(
-      `loadGolden: ${label} has ${data.length} numbers, expected ${elements} for (${shape}): run make_golden.py again`,
+      `loadGolden: ${label} has ${data.length} numbers, expected ${expected} for (${shape}): run make_golden.py again`,
     );
   }
   return data;
+}
+
+/** What `initial_values` of make_golden.py makes of the index of a tensor in the model, its shape, and its layer's inputs. */
+function initialValues(index: number, shape: number[], fanIn: number): Float32Array {
+  const scale = 2 ** -Math.ceil(Math.log2(Math.sqrt(fanIn)));
+  return testValues(elementsOf(shape), index + 1).map((value) => value * scale);
 }
 
 /**
@@ -94,12 +110,20 @@ function checkedData(label: string, { shape, data }: RawArray): number[] {
 export function loadGolden(name: GoldenName): Golden {
   const raw = JSON.parse(readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8')) as RawGolden;
   const float64 = (tensors: RawTensor[]) =>
-    tensors.map((t) => ({ ...t, data: Float64Array.from(checkedData(t.name, t)) }));
+    tensors.map((t) => ({ ...t, every: t.every ?? 1, data: Float64Array.from(checkedData(t.name, t)) }));
+  const fanIn = ({ name }: { name: string }) =>
+    raw.initial.find((tensor) => tensor.name === name.replace('bias', 'weight'))!.shape[1]!;
   return {
     ...raw,
     images: Uint8Array.from(checkedData('images', raw.images)),
     eps: Float32Array.from(checkedData('eps', raw.eps)),
-    initial: raw.initial.map((t) => ({ ...t, data: Float32Array.from(checkedData(t.name, t)) })),
+    initial: raw.initial.map((tensor, index) => {
+      const { name, shape, data } = tensor;
+      const values = data
+        ? Float32Array.from(checkedData(name, { shape, data }))
+        : initialValues(index, shape, fanIn(tensor));
+      return { name, shape, every: 1, data: values };
+    }),
     gradients: float64(raw.gradients),
     weights: float64(raw.weights),
     m: float64(raw.m),

@@ -8,6 +8,8 @@ declare global {
   interface Window {
     /** What the page's adapter is and which features it has. */
     describeAdapter(): Promise<AdapterDescription>;
+    /** What the page's adapter lacks for an accuracy check. */
+    missingFor(name: string): Promise<string | undefined>;
     /** Runs one accuracy check on the page's device, which is opened at the first call. */
     runCheck(name: string): Promise<CheckReport>;
     /**
@@ -29,6 +31,7 @@ function open(): Promise<CheckRunner> {
 }
 
 window.describeAdapter = async () => (await open()).adapter;
+window.missingFor = async (name) => (await open()).missing(name);
 window.runCheck = async (name) => (await open()).run(name);
 
 /** Tells `called` of every call, from 1, after it. */

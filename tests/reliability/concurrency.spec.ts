@@ -61,16 +61,16 @@ test('a lock outlives neither its process nor a crash while it is taken', async 
   const folder = test.info().outputPath('run');
   await mkdir(folder, { recursive: true });
   const lock = join(folder, '.lock');
-  const unlock = await lockRunFolder(folder);
+  const first = await lockRunFolder(folder);
   await expect(lockRunFolder(folder)).rejects.toThrow(/is in use by process \d+, expected one trainer per folder/);
-  await unlock();
+  await first.release();
   expect(await readdir(folder)).toEqual([]);
 
   const here = hostname();
   const stale = ['', '{', JSON.stringify({ pid: process.pid, host: here, began: 'long ago' }), '{"pid":-1}', 'null'];
   for (const content of stale) {
     await writeFile(lock, content);
-    await (await lockRunFolder(folder))();
+    await (await lockRunFolder(folder)).release();
     expect(await readdir(folder)).toEqual([]);
   }
   await writeFile(lock, JSON.stringify({ pid: 1, host: 'another-computer', began: '5' }));
@@ -85,6 +85,6 @@ test('of many that want a folder whose owner is dead, one gets it', async () => 
     const claims = await Promise.allSettled([1, 2, 3, 4].map(() => lockRunFolder(folder)));
     const won = claims.filter((claim) => claim.status === 'fulfilled');
     expect(won).toHaveLength(1);
-    await won[0]!.value();
+    await won[0]!.value.release();
   }
 });

@@ -2,14 +2,11 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright/test';
 import { readCheckpoint, readParameters } from '../../src/vae/checkpoint.ts';
-import type { Snapshot } from '../../src/vae/snapshot.ts';
+import type { Snapshot } from '../../src/vae/vae.ts';
 import { openSite, stepOf, test } from '../app/site.ts';
 import { adapterOptions, webgpuVae } from '../cli/command.ts';
-import { expect as baseExpect } from '../support/fixtures.ts';
+import { expect } from '../support/fixtures.ts';
 import { bitsOf, recordFault } from './faults.ts';
-
-/** A software adapter on a busy machine takes its time. */
-const expect = baseExpect.configure({ timeout: 60_000 });
 
 const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
 

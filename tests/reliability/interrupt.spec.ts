@@ -1,18 +1,17 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'playwright/test';
 import { adapterOptions, outcome, start, webgpuVae } from '../cli/command.ts';
 import { recordFault, times } from './faults.ts';
-import { expectSameRun, lastCheckpoint, STEPS, settings, test, wholeRun } from './runs.ts';
+import { expectSameRun, lastCheckpoint, preload, STEPS, settings, signalling, test, wholeRun } from './runs.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What a terminal does at Ctrl-C: every process of the group that runs in it gets the signal, helpers and npm too. */
-function interrupt(child: ChildProcessWithoutNullStreams): void {
-  if (process.platform === 'win32') child.kill('SIGINT');
-  else process.kill(-child.pid!, 'SIGINT');
+function interruptAt(...moments: string[]): string[] {
+  return preload(signalling('SIGINT', moments, 'group'));
 }
 
 /** What is on the screen when Ctrl-C is pressed: the model just made, the first loss, an epoch that is done. */
@@ -27,13 +26,8 @@ test('Ctrl-C, and resumed: the same bits', async ({ cwd }) => {
     const folder = `run ${i}`;
     // A process group of its own, as a shell gives each command, with nothing compiled before: the compiler is in it, too.
     const env = { TMPDIR: await mkdtemp(join(cwd, 'tmp-')) };
-    const child = start(['train', ...settings, '--out', folder], cwd, [], { detached: true, env });
-    let pressed = false;
-    const { code, stdout, stderr } = await outcome(child, (soFar) => {
-      if (pressed || !soFar.includes(moment)) return;
-      pressed = true;
-      interrupt(child);
-    });
+    const args = ['train', ...settings, '--out', folder];
+    const { code, stdout, stderr } = await outcome(start(args, cwd, interruptAt(moment), { detached: true, env }));
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
     expect(stdout).toContain('SIGINT: stopping after the steps in flight; once more to stop at once.');
     expect(stdout).toContain(`--resume ${folder} goes on`);
@@ -54,32 +48,26 @@ test('Ctrl-C, and resumed: the same bits', async ({ cwd }) => {
 });
 
 test('Ctrl-C twice: it ends at once, and what was written before resumes to the same bits', async ({ cwd }) => {
-  const child = start(['train', ...settings, '--out', 'run'], cwd, [], { detached: true });
-  let pressed = 0;
-  const { code } = await outcome(child, (soFar) => {
-    const seen = [soFar.includes('epoch 1/4: test'), soFar.includes('SIGINT: stopping')];
-    if (!seen[pressed]) return;
-    pressed++;
-    interrupt(child);
-  });
-  expect({ code, pressed }).toEqual({ code: 130, pressed: 2 });
+  const twice = interruptAt('epoch 1/4: test', 'SIGINT: stopping');
+  const child = start(['train', ...settings, '--out', 'run'], cwd, twice, { detached: true });
+  const { code, stdout } = await outcome(child);
+  expect(code).toBe(130);
+  // The second one left no time for the pictures of the first.
+  expect(stdout).toContain('SIGINT: stopping');
+  expect(stdout).not.toContain('goes on');
   const resumed = await webgpuVae(['train', '--resume', 'run', ...adapterOptions], cwd);
   expect(resumed).toMatchObject({ code: 0, stderr: '' });
   await expectSameRun(join(cwd, 'run'), await wholeRun(cwd));
 });
 
 test('Ctrl-C of `npm run train`: npm waits until what was learned is written', async ({ cwd }) => {
-  const { FORCE_COLOR: _, NODE_OPTIONS: __, ...env } = process.env;
+  const { FORCE_COLOR: _, NODE_OPTIONS: __, ...own } = process.env;
+  const env = { ...own, NODE_OPTIONS: interruptAt('epoch 1/4: test').join('=') };
   const data = ['--data', join(cwd, 'mnist'), ...settings.slice(2)];
   const args = ['run', '--silent', 'train', '--', ...data, '--out', join(cwd, 'run')];
   const child = spawn('npm', args, { cwd: ROOT, env, detached: true, shell: process.platform === 'win32' });
-  let pressed = false;
-  await outcome(child, (soFar) => {
-    if (pressed || !soFar.includes('epoch 1/4: test')) return;
-    pressed = true;
-    interrupt(child);
-  });
-  expect(pressed).toBe(true);
+  const { stdout } = await outcome(child);
+  expect(stdout).toContain('SIGINT: stopping');
   // npm says of its own how it ended; the folder is what counts.
   expect((await lastCheckpoint(join(cwd, 'run'))).step).toBeLessThan(STEPS);
   const resumed = await webgpuVae(['train', '--resume', 'run', ...adapterOptions], cwd);

@@ -1,9 +1,8 @@
 import type { DataSet } from '../../src/data/dataset.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { ADAM_DEFAULTS } from '../../src/kernels/adam.ts';
-import { NonFiniteError } from '../../src/vae/non-finite.ts';
-import type { Snapshot } from '../../src/vae/snapshot.ts';
-import { Vae } from '../../src/vae/vae.ts';
+import { NonFiniteError } from '../../src/train/non-finite.ts';
+import { type Snapshot, Vae } from '../../src/vae/vae.ts';
 import { expect, test } from '../support/fixtures.ts';
 import { bitsOf, recordFault, tinyData } from './faults.ts';
 
@@ -88,7 +87,7 @@ test('a parameter that overflows in Adam within a chunk: that step is the last o
   const data = withBlackPixels();
   const { snapshot, index, step } = await runaway(device, data);
   const endings: Buffer[] = [];
-  for (const chunkMs of [10_000, 1e-6]) {
+  for (const chunkMs of [Number.POSITIVE_INFINITY, 1e-6]) {
     const vae = await Vae.create(device, data, {}, { snapshot, chunkMs });
     try {
       const seen: number[] = [];

@@ -37,17 +37,12 @@ async function giveAway(path: string): Promise<void> {
   }
 }
 
-async function asNobody(
-  args: string[],
-  cwd: string,
-  onStdout?: (soFar: string) => void,
-  nodeOptions: string[] = [],
-): Promise<Outcome> {
+async function asNobody(args: string[], cwd: string, nodeOptions: string[] = []): Promise<Outcome> {
   await mkdir(join(cwd, 'cache'), { recursive: true });
   if (isNobodyAble) await giveAway(cwd);
   const env = { XDG_CACHE_HOME: join(cwd, 'cache'), HOME: cwd };
   const options = [...(isRoot && !isNobodyAble ? asTheSystemWould : []), ...nodeOptions];
-  return outcome(start(args, cwd, options, { ...(isNobodyAble ? NOBODY : {}), env }), onStdout);
+  return outcome(start(args, cwd, options, { ...(isNobodyAble ? NOBODY : {}), env }));
 }
 
 async function contentOf(folder: string): Promise<Record<string, string>> {
@@ -94,7 +89,7 @@ test('a run folder that becomes read-only before anything is learned: that is wh
       return open(path, ...rest);
     };
     syncBuiltinESMExports();`);
-  const { code, stderr } = await asNobody(['train', ...settings, '--out', 'run'], cwd, undefined, closing);
+  const { code, stderr } = await asNobody(['train', ...settings, '--out', 'run'], cwd, closing);
   expect(stderr).toMatch(REFUSED);
   expect(code).toBe(1);
   expect((await readdir(join(cwd, 'run'))).sort()).toEqual(['.lock', 'config.json']);
@@ -103,11 +98,18 @@ test('a run folder that becomes read-only before anything is learned: that is wh
 
 test('a run folder that becomes read-only: an error, and the last checkpoint stays', async ({ cwd }) => {
   const run = join(cwd, 'run');
-  let closing: Promise<void> | undefined;
-  const { code, stderr } = await asNobody(['train', ...settings, ...often, '--out', 'run'], cwd, (soFar) => {
-    if (soFar.includes('train −ELBO')) closing ??= chmod(run, 0o555);
-  });
-  await closing;
+  // As soon as the third checkpoint is to be written.
+  const closing = preload(`
+    import files from 'node:fs/promises';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { open } = files;
+    let checkpoints = 0;
+    files.open = async (path, ...rest) => {
+      if (String(path).includes('.checkpoint.') && ++checkpoints === 3) await files.chmod('run', 0o555);
+      return open(path, ...rest);
+    };
+    syncBuiltinESMExports();`);
+  const { code, stderr } = await asNobody(['train', ...settings, ...often, '--out', 'run'], cwd, closing);
   expect(stderr).toMatch(REFUSED);
   expect(code).toBe(1);
   expect(await readdir(run)).toContain('checkpoint.safetensors');

@@ -78,7 +78,7 @@ writeFileSync(
   `# Reliability
 
 Every fault below was injected by \`npm run reliability\`, which wrote this page. \`npm test\` injects each of them too,
-less often. "The same bits" means that \`model.safetensors\`, or the parameters, are equal byte for byte to those of the
+less often, but for PyTorch. "The same bits" means that \`model.safetensors\`, or the parameters, are equal byte for byte to those of the
 same training without the fault, on the same adapter and driver.
 
 - Date: ${new Date().toISOString().slice(0, 10)}
@@ -89,7 +89,8 @@ same training without the fault, on the same adapter and driver.
 ${table(rows)}
 
 What is not promised: bits that agree between adapters, drivers or kernel variants (resuming on another adapter works,
-with a warning); a lock on a folder that two computers share over a network.
+with a warning); which of two computers that share a folder over a network is alive: after two minutes without a sign of
+life \`train --force\` takes the folder over, and a process that finds its folder taken stops before it writes there again.
 `,
 );
 console.log(`docs/reliability.md: ${rows.length} faults, ${Math.round(seconds)} s`);

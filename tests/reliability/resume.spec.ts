@@ -1,8 +1,10 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
+import { type NamedTensor, readSafetensors } from '../../src/train/safetensors.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/vae/checkpoint.ts';
 import { adapterOptions, outcome, start, webgpuVae } from '../cli/command.ts';
+import { entry, fileOf, halves } from '../cli/safetensors-file.ts';
 import { recordFault, times } from './faults.ts';
 import {
   expectSameRun,
@@ -10,8 +12,10 @@ import {
   metricsOf,
   often,
   preload,
+  SLOW_CLOCK,
   STEPS,
   settings,
+  signalling,
   test,
   wholeRun,
   withEpochs,
@@ -64,13 +68,8 @@ test('killed with SIGKILL at random moments and resumed: the same bits', async (
 });
 
 test('stopped by SIGTERM within an epoch, resumed for longer: as if it had been asked for at once', async ({ cwd }) => {
-  const child = start(['train', ...settings, '--out', 'run'], cwd);
-  let sent = false;
-  const { code, stdout } = await outcome(child, (soFar) => {
-    if (sent || !soFar.includes('train −ELBO')) return;
-    sent = true;
-    child.kill('SIGTERM');
-  });
+  const atOnce = preload(signalling('SIGTERM', ['train −ELBO'], 'self'));
+  const { code, stdout } = await webgpuVae(['train', ...settings, '--out', 'run'], cwd, atOnce);
   expect(code).toBe(143);
   expect(stdout).toContain('--resume run goes on');
   const { step } = await lastCheckpoint(join(cwd, 'run'));
@@ -171,6 +170,8 @@ test('a damaged last checkpoint: the one before it, with a warning; two damaged 
   const intact = await readFile(join(whole, files[0]!));
   const damages: [what: string, damage: (bytes: Buffer) => Buffer | undefined][] = [
     ['cut off', (bytes) => bytes.subarray(0, bytes.length / 2)],
+    // In the middle of Adam's moments, where any bits are a number.
+    ['one bit flipped', (bytes) => Buffer.from(bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 4 : byte)))],
     ['empty', () => Buffer.alloc(0)],
     ['missing', () => undefined],
     ['zeroed', (bytes) => Buffer.alloc(bytes.length)],
@@ -194,7 +195,7 @@ test('a damaged last checkpoint: the one before it, with a warning; two damaged 
   expect(both.code).toBe(1);
   expect(both.stderr).toMatch(/^error: both\/checkpoint\.safetensors: safetensors read: .*\n$/);
   recordFault(test.info(), {
-    fault: 'last checkpoint cut off, emptied, deleted or zeroed',
+    fault: 'last checkpoint cut off, emptied, deleted or zeroed, or one bit of it flipped',
     injected,
     outcome: 'resumed from the one before it, with a warning; the same bits',
     lost: 'nothing',
@@ -202,7 +203,8 @@ test('a damaged last checkpoint: the one before it, with a warning; two damaged 
 });
 
 test('a second trainer for the same folder is refused, whatever the first one does', async ({ cwd }) => {
-  const first = start(['train', ...withEpochs(400), '--out', 'run'], cwd);
+  // Long enough never to finish by itself.
+  const first = start(['train', ...withEpochs(100_000), '--out', 'run'], cwd);
   let second: ReturnType<typeof webgpuVae> | undefined;
   const { code } = await outcome(first, (soFar) => {
     if (second || !soFar.includes('train −ELBO')) return;
@@ -261,7 +263,7 @@ test('a disk that is full is an error, and the last checkpoint stays', async ({ 
 
 /** A module that destroys the device after every `every` submissions, at most `losses` times. */
 function losing(every: number, losses: number): string[] {
-  return preload(`
+  return preload(`${SLOW_CLOCK}
     let submissions = 0;
     let left = ${losses};
     Object.defineProperty(globalThis, 'GPUDevice', {
@@ -286,7 +288,7 @@ test('the command loses its device: it goes on; four times within a minute: a ch
   await expectSameRun(join(cwd, 'twice'), whole);
 
   // Often enough that no epoch is ever done: what is kept are the snapshots in between.
-  const args = ['train', ...settings, ...often, '--out', 'run'];
+  const args = ['train', ...settings, '--checkpoint-every', '0.00001', '--out', 'run'];
   const failed = await webgpuVae(args, cwd, losing(8, 100));
   expect(failed.stderr).toMatch(/^error: recover: the GPU device was lost 4 times within a minute, .*\n$/);
   expect(failed.code).toBe(1);
@@ -325,6 +327,18 @@ test('a training that stops being finite leaves its last checkpoint alone', asyn
   });
 });
 
+/** A file of the upper halves of all values. */
+function asBrainFloats(tensors: NamedTensor[], prefix: string): Uint8Array {
+  let end = 0;
+  const fields = tensors.map(({ name, shape, data }) => {
+    const begin = end;
+    end += 2 * data.length;
+    return `${JSON.stringify(prefix + name)}:${entry(shape, [begin, end], 'BF16')}`;
+  });
+  const bits = tensors.flatMap(({ data }) => [...new Uint32Array(data.buffer)].map((value) => value >>> 16));
+  return fileOf(`{"__metadata__":null,${fields.join()}}`, halves(bits));
+}
+
 test('--init begins with the weights of a file, and refuses those of another model', async ({ cwd }) => {
   const short = [
     '--data',
@@ -349,6 +363,15 @@ test('--init begins with the weights of a file, and refuses those of another mod
     ['model', 'checkpoint'].map((name) => readFile(join(cwd, `from-${name}.safetensors`, 'model.safetensors'))),
   );
   expect(models[0]!.equals(models[1]!)).toBe(true);
+
+  // As PyTorch may have saved it: halves, of a compiled model.
+  const { tensors } = readSafetensors(await readFile(join(cwd, 'donor', 'model.safetensors')));
+  await writeFile(join(cwd, 'bf16.safetensors'), asBrainFloats(tensors, '_orig_mod.'));
+  const loud = args.filter((arg) => arg !== '--quiet');
+  const converted = await webgpuVae([...loud, '--init', 'bf16.safetensors', '--out', 'from-bf16'], cwd);
+  expect({ code: converted.code, stderr: converted.stderr }).toEqual({ code: 0, stderr: '' });
+  expect(converted.stdout).toContain(`${tensors.length} tensors were converted from BF16 to F32, exactly.`);
+  expect(converted.stdout).toContain(`PyTorch's "_orig_mod." was left out of the tensors' names.`);
 
   const wrong = await webgpuVae(['train', ...short, '--hidden', '9', '--init', 'donor/model.safetensors'], cwd);
   expect(wrong.stderr).toMatch(/encoder\.0\.weight is \(8, 784\), expected \(9, 784\)/);

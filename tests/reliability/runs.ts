@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { findCheckpoint } from '../../src/cli/checkpoint-file.ts';
-import type { Snapshot } from '../../src/vae/snapshot.ts';
+import type { Snapshot } from '../../src/vae/vae.ts';
 import { adapterOptions, test as base, webgpuVae } from '../cli/command.ts';
 import { smallMnist } from '../support/small-mnist.ts';
 
@@ -60,3 +60,28 @@ export async function lastCheckpoint(folder: string): Promise<Snapshot> {
 export function preload(code: string): string[] {
   return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
 }
+
+/**
+ * A module that sends a signal at the moments when the program has printed what is given, one after the other: from the
+ * outside it might come late, when the program has gone on, or is done.
+ * @param to `self`, or the whole process group, as a terminal does
+ */
+export function signalling(signal: NodeJS.Signals, moments: readonly string[], to: 'self' | 'group'): string {
+  return `
+    const moments = ${JSON.stringify(moments)};
+    const target = ${JSON.stringify(to)} === 'group' && process.platform !== 'win32' ? 0 : process.pid;
+    const { write } = process.stdout;
+    process.stdout.write = function (text, ...rest) {
+      const result = write.call(this, text, ...rest);
+      if (moments.length > 0 && String(text).includes(moments[0])) {
+        moments.shift();
+        process.kill(target, ${JSON.stringify(signal)});
+      }
+      return result;
+    };`;
+}
+
+/** A module for which time goes ten times as slowly: what must happen within a minute has ten. */
+export const SLOW_CLOCK = `
+  const now = performance.now.bind(performance);
+  performance.now = () => now() / 10;`;

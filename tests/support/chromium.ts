@@ -135,7 +135,7 @@ async function whyUseless(executablePath: string, env: Record<string, string> = 
   if (process.platform === 'win32') return (await exists(executablePath)) ? undefined : 'there is no such file';
   let output: string;
   try {
-    const options = { env: { ...process.env, ...env }, timeout: 20_000 };
+    const options = { env: { ...process.env, ...env }, timeout: 120_000 };
     output = (await promisify(execFile)(executablePath, ['--version'], options)).stdout.trim().split('\n')[0] ?? '';
   } catch (error) {
     const { stderr, message } = error as Error & { stderr?: string };

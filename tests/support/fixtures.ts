@@ -1,6 +1,7 @@
 import { type Browser, test as base, expect, type Page } from 'playwright/test';
 import type { CheckReport } from '../../src/check/index.ts';
 import type { AdapterDescription, Device } from '../../src/gpu/device.ts';
+import { skipIfMissing } from './adapter.ts';
 import type { CheckRunner } from './checks.ts';
 import { findChromium, WEBGPU_FLAGS } from './chromium.ts';
 import { type PageServer, servePage } from './page-server.ts';
@@ -13,7 +14,10 @@ interface WorkerFixtures {
   device: Device;
   /** The adapter that `runCheck` computes on, with its features. */
   describeAdapter: Lazy<AdapterDescription>;
-  /** Runs one accuracy check of `src/check`: in this process in project `node`, in a page in project `chromium`. */
+  /**
+   * Runs one accuracy check of `src/check`: in this process in project `node`, in a page in project `chromium`. Ends the test
+   * as not to be done here if the adapter cannot run it.
+   */
   runCheck: (name: string) => Promise<CheckReport>;
   /** Where `tests/page` is served. */
   pageUrl: string;
@@ -34,7 +38,9 @@ export const test = base.extend<object, WorkerFixtures>({
           if (project.name !== 'node')
             throw new Error(`device: project ${project.name} has none, use runCheck or a page`);
           const { openCheckRunner } = await import('./checks.ts');
-          return openCheckRunner(process.env.WEBGPU_VAE_ADAPTER);
+          // To see what another adapter would: features that this one shall not have, with commas between them.
+          const { WEBGPU_VAE_ADAPTER, WEBGPU_VAE_WITHHOLD = '' } = process.env;
+          return openCheckRunner(WEBGPU_VAE_ADAPTER, WEBGPU_VAE_WITHHOLD.split(','));
         },
         (runner) => runner.dispose(),
       );
@@ -97,8 +103,14 @@ export const test = base.extend<object, WorkerFixtures>({
       await use(async (name) => {
         const adapter = await describeAdapter();
         test.info().annotations.push({ type: 'adapter', description: `${adapter.name}, ${adapter.backend}` });
-        if (project.name === 'node') return (await openRunner()).run(name);
-        return (await openCheckPage()).evaluate((check) => window.runCheck(check), name);
+        if (project.name === 'node') {
+          const runner = await openRunner();
+          skipIfMissing(runner.missing(name));
+          return runner.run(name);
+        }
+        const page = await openCheckPage();
+        skipIfMissing(await page.evaluate((check) => window.missingFor(check), name));
+        return page.evaluate((check) => window.runCheck(check), name);
       });
     },
     { scope: 'worker' },

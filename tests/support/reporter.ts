@@ -1,10 +1,12 @@
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { FullConfig, FullResult, Reporter, Suite, TestCase } from 'playwright/types/testReporter';
+import { NOT_HERE } from './adapter.ts';
 
 /**
  * Ends a run with what a person wants to know: per project how many passed and on what, then what failed and why.
- * A run with a skipped test fails: a skipped test must not stand for a missing adapter or browser.
+ * A run with a skipped test fails: a skipped test must not stand for a missing adapter or browser. Only what the adapter itself
+ * cannot run, another card's kernels, is left out, and counted.
  */
 export default class SummaryReporter implements Reporter {
   #root: Suite | undefined;
@@ -23,13 +25,18 @@ export default class SummaryReporter implements Reporter {
   async onEnd(result: FullResult): Promise<{ status: FullResult['status'] }> {
     const tests = this.#root?.allTests() ?? [];
     const failed = tests.filter((test) => test.outcome() === 'unexpected' || test.outcome() === 'flaky');
-    const skipped = tests.filter((test) => test.outcome() === 'skipped');
+    const unfit = tests.filter((test) => whatIsMissing(test) !== undefined);
+    const skipped = tests.filter((test) => test.outcome() === 'skipped' && !unfit.includes(test));
     const lines = [''];
     for (const project of this.#root?.suites ?? []) lines.push(describeProject(project));
     for (const [message, tests] of byMessage(failed)) lines.push(`FAILED   ${this.#names(tests)}: ${message}`);
+    if (unfit.length > 0) {
+      const missing = [...new Set(unfit.map(whatIsMissing))].join(', ');
+      lines.push(`NOT HERE ${unfit.length} tests need what this adapter cannot run: ${missing}`);
+    }
     if (skipped.length > 0) lines.push(`NOT RUN  ${this.#names(skipped)}`);
     for (const error of this.#errors) lines.push(`ERROR    ${error}`);
-    lines.push(verdict(result, tests.length, failed.length, skipped.length));
+    lines.push(verdict(result, tests.length - unfit.length, failed.length, skipped.length));
     process.stdout.write(`${lines.join('\n')}\n`);
     return { status: result.status === 'passed' && skipped.length > 0 ? 'failed' : result.status };
   }
@@ -41,6 +48,13 @@ export default class SummaryReporter implements Reporter {
     const name = [project, relative(this.#rootDir, first.location.file), ...titles].join(' > ');
     return others.length === 0 ? name : `${name} (and ${others.length} more)`;
   }
+}
+
+/** What the adapter lacks for the test; undefined if the test was done, or not done for another reason. */
+function whatIsMissing(test: TestCase): string | undefined {
+  const { status, annotations } = test.results.at(-1) ?? {};
+  const why = annotations?.find(({ type, description }) => type === 'skip' && description?.startsWith(NOT_HERE));
+  return status === 'skipped' ? why?.description?.slice(NOT_HERE.length) : undefined;
 }
 
 function describeProject(project: Suite): string {

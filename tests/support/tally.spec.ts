@@ -56,11 +56,23 @@ for (const { title, report, lastLine, status } of CASES) {
   });
 }
 
+test('the tally of two reports is their sum, and fails if one of them does', async () => {
+  const reports = [12, 30].map((expected) => JSON.stringify({ stats: { ...stats, expected }, errors: [] }));
+  reports.push(JSON.stringify({ stats: { ...stats, expected: 4, unexpected: 1 }, errors: [] }));
+  reports.push(JSON.stringify({ stats, errors: [] }));
+  const [first, second, failing, empty] = reports.map((_, i) => test.info().outputPath(`${i}.json`));
+  for (const [i, report] of reports.entries()) await writeFile(test.info().outputPath(`${i}.json`), report);
+  expect(tally(first!, second!)).toEqual({ lastLine: '42 passed, 0 failed', status: 0 });
+  expect(tally(first!, failing!)).toEqual({ lastLine: '16 passed, 1 failed', status: 1 });
+  expect(tally(first!, empty!)).toEqual({ lastLine: '12 passed, 0 failed', status: 1 });
+  expect(tally(first!, test.info().outputPath('missing.json'))).toEqual({ lastLine: '12 passed, 0 failed', status: 1 });
+});
+
 test('the tally without a report', async () => {
   expect(tally(test.info().outputPath('missing.json'))).toEqual({ lastLine: '0 passed, 0 failed', status: 1 });
 });
 
-function tally(file: string): { lastLine: string | undefined; status: number | null } {
-  const { stdout, status } = spawnSync(process.execPath, [TALLY, file], { encoding: 'utf8' });
+function tally(...files: string[]): { lastLine: string | undefined; status: number | null } {
+  const { stdout, status } = spawnSync(process.execPath, [TALLY, ...files], { encoding: 'utf8' });
   return { lastLine: stdout.trimEnd().split('\n').at(-1), status };
 }

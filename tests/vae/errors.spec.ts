@@ -1,9 +1,10 @@
+import { inspect } from 'node:util';
 import type { DataSet, ImageSet } from '../../src/data/dataset.ts';
 import { DeviceLimitError } from '../../src/gpu/device.ts';
-import { BufferPool } from '../../src/gpu/tensor.ts';
+import { BufferPool, upload, view } from '../../src/gpu/tensor.ts';
 import { denseForward } from '../../src/kernels/dense.ts';
+import { NonFiniteError } from '../../src/train/non-finite.ts';
 import { ConfigError, type VaeConfig } from '../../src/vae/config.ts';
-import { NonFiniteError } from '../../src/vae/non-finite.ts';
 import { Vae } from '../../src/vae/vae.ts';
 import { expect, test } from '../support/fixtures.ts';
 
@@ -37,16 +38,29 @@ test('a loss that stops being finite names the step and the first bad tensor, an
 });
 
 test('a NaN in a parameter is not hidden by a ReLU', async ({ device }) => {
+  const vae = await Vae.create(device, tinyData(), tiny);
+  try {
+    // As if the GPU had made it: what a caller gives is looked at before.
+    const { offset } = vae.table.entries.find(({ name }) => name === 'encoder.0.bias')!;
+    upload(device, view(vae.placed.param, 'encoder.0.bias[3]', [1], offset + 3), Float32Array.of(Number.NaN));
+    await expect(vae.advance(1)).rejects.toThrow(
+      'the loss of step 1 is not finite: first in encoder.0.bias, element 3 is NaN',
+    );
+  } finally {
+    vae.dispose();
+  }
+});
+
+test('parameters that are not finite are refused, whoever gives them', async ({ device }) => {
   const donor = await Vae.create(device, tinyData(), tiny);
   const parameters = await donor.parameters();
   donor.dispose();
   parameters.find(({ name }) => name === 'encoder.0.bias')!.data[3] = Number.NaN;
-  const vae = await Vae.create(device, tinyData(), tiny, { parameters });
-  try {
-    await expect(vae.advance(1)).rejects.toThrow(/step 1 is not finite: first in encoder\.0\.bias, element 3 is NaN/);
-  } finally {
-    vae.dispose();
-  }
+  const before = device.allocatedBytes;
+  await expect(Vae.create(device, tinyData(), tiny, { parameters })).rejects.toThrow(
+    'parameters: encoder.0.bias[3] is NaN, expected finite numbers',
+  );
+  expect(device.allocatedBytes).toBe(before);
 });
 
 test('a model larger than the device names the tensor, its size and the limit, and leaves nothing behind', async ({
@@ -68,6 +82,15 @@ const BAD_CONFIGS: [Partial<VaeConfig>, string][] = [
   [{ batch: -1 }, 'batch'],
   [{ epochs: Number.NaN }, 'epochs'],
   [{ learningRate: 0 }, 'learningRate'],
+  [
+    { learningRate: 1e-45 },
+    "learningRate: expected a number from 1.1754943508222875e-38 to 3.4028234663852886e+38, f32's normal range, got 1e-45",
+  ],
+  [{ learningRate: 1e39 }, 'got 1e+39'],
+  [{ learningRate: Number.NaN }, 'learningRate'],
+  [{ beta: 1e-40 }, 'beta: expected 0 or a number from 1.17'],
+  [{ beta: 1e39 }, 'beta: expected 0 or'],
+  [{ beta: Number.NaN }, 'beta'],
   [{ learningRate: Number.POSITIVE_INFINITY }, 'learningRate'],
   [{ beta: -1 }, 'beta'],
   [{ seed: 2 ** 32 }, 'seed'],
@@ -75,7 +98,7 @@ const BAD_CONFIGS: [Partial<VaeConfig>, string][] = [
 ];
 
 for (const [config, setting] of BAD_CONFIGS) {
-  test(`refuses ${JSON.stringify(config)}`, async ({ device }) => {
+  test(`refuses ${inspect(config)}`, async ({ device }) => {
     const error = await Vae.create(device, tinyData(), config).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as Error).message).toContain(setting);

@@ -21,12 +21,7 @@ export function adam(
   const out = { param: make(), m: make(), v: make(), overflows: [] as number[] };
   const correction1 = 1 - beta1 ** t;
   const correction2 = 1 - beta2 ** t;
-  // 1 − β^t as the kernel computes it: a series near 0, else 1 − exp(x), whose error grows by e^x / (1 − e^x).
-  const correctionError = (beta: number): number => {
-    const x = t * Math.log(beta);
-    return 8 * U + (x > -0.5 ? 0 : (Math.exp(x) / (1 - Math.exp(x))) * expError(x));
-  };
-  const relative = correctionError(beta1) + correctionError(beta2) + 24 * U;
+  const relative = updateError(t, beta1, beta2);
   for (let i = 0; i < P; i++) {
     const g = grad[i]!;
     const mNew = beta1 * m[i]! + (1 - beta1) * g;
@@ -50,4 +45,14 @@ export function adam(
       FLUSH;
   }
   return out;
+}
+
+/** How far the factor of an update, and its denominator, may be off in step t, relative to the update. */
+export function updateError(t: number, beta1: number, beta2: number): number {
+  // 1 − β^t as the kernel computes it: a series near 0, else 1 − exp(x), whose error grows by e^x / (1 − e^x).
+  const correctionError = (beta: number): number => {
+    const x = t * Math.log(beta);
+    return 8 * U + (x > -0.5 ? 0 : (Math.exp(x) / (1 - Math.exp(x))) * expError(x));
+  };
+  return correctionError(beta1) + correctionError(beta2) + 24 * U;
 }

@@ -2,6 +2,9 @@
 
 const MASK = 0xffffffffn;
 
+/** The generator's streams, as they have to be for an old run to go on with its numbers; see `NOISE_STREAMS`. */
+export const STREAMS = { train: 0, evaluate: 1, sample: 2, initialize: 3, binarize: 4, binarizeEvaluation: 5 } as const;
+
 /** Philox4x32-10 (Salmon et al. 2011). */
 export function philox(counter: readonly number[], key: readonly number[]): number[] {
   let c = counter.map(BigInt);
@@ -52,4 +55,16 @@ export function shuffledPosition(position: number, count: number, seed: number, 
     value = left * size + right;
   } while (value >= count);
   return value;
+}
+
+/** Pixel `d` of row `row` of a batch, 1 with probability byte / 255: u < byte / 255 for the u of shaders/gather_binarized.wgsl. */
+export function binarizedPixel(
+  byte: number,
+  { row, d, imageSize }: { row: number; d: number; imageSize: number },
+  step: number,
+  stream: number,
+  seed: number,
+): number {
+  const words = philox([row * Math.ceil(imageSize / 4) + Math.floor(d / 4), step, stream, 0], [seed, 0]);
+  return (words[d % 4]! >>> 8) / 2 ** 24 < byte / 255 ? 1 : 0;
 }

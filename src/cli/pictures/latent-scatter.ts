@@ -1,22 +1,32 @@
-import type { Chart, ChartConfiguration, LegendItem, Plugin, PointStyle } from 'chart.js';
-import { PALETTE } from '../../data/palette.ts';
+import type { Chart, ChartConfiguration, LegendItem, Plugin } from 'chart.js';
+import { type Classes, classesOf, longClassName, shortClassName } from '../../data/classes.ts';
+import type { Labels } from '../../data/dataset.ts';
+import { barColor, classColors, MOST_COLORS } from '../../data/palette.ts';
 import { axis, FONT, niceStep, renderChart } from './chart.ts';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
 
-/** Class 10 has the colour of class 0 and the next marker, and so on. */
-const MARKERS: PointStyle[] = ['circle', 'triangle', 'rect', 'rectRot', 'star', 'crossRot', 'cross'];
-/** More entries would make the legend larger than the plot; the numbers at the medians remain. */
-const MAX_LEGEND = 64;
+/** More numbers at medians would hide the points, however small they are. */
+const MOST_NUMBERS = 128;
+/** Points without a class. */
+const UNLABELLED = '#3f90da';
 /** Half transparent: where classes mix, so do their colours. */
 const ALPHA = '80';
+
+const BAR_WIDTH = 16;
+const BAR_STOPS = 32;
+const BAR_TICKS = 12;
+/** Pixels that the colour bar and its numbers take from the plot. */
+const BAR_ROOM = 92;
 
 /** What {@link latentScatter} draws. */
 export interface LatentScatterOptions {
   /** (n, latent) f32, row-major: the mean of q(z|x) of each image. */
   mu: Float32Array;
   latent: number;
-  /** (n) u8: the class of each image. */
-  labels: Uint8Array;
+  /** (n): the class of each image; without them all points look alike. */
+  labels?: Labels | undefined;
+  /** What class c is called; its number where that is not known. */
+  classNames?: readonly string[] | undefined;
   title?: string;
   /** What a class is called in the legend; default "class". */
   classTitle?: string;
@@ -33,23 +43,23 @@ interface Spot {
   y: number;
 }
 
-const colorOf = (label: number) => PALETTE[label % PALETTE.length];
-const markerOf = (label: number) => MARKERS[Math.floor(label / PALETTE.length) % MARKERS.length];
-/** Stars and crosses are nothing but border; the others need none. */
-const borderOf = (label: number) => (['star', 'crossRot', 'cross'].includes(String(markerOf(label))) ? 1 : 0);
-
 /** Checks the shapes; returns the images whose means are finite. */
 function finiteRows({ mu, latent, labels }: LatentScatterOptions): Row[] {
   if (!(Number.isInteger(latent) && latent > 0)) {
     throw new RangeError(`latentScatter: got latent = ${latent}, expected a positive integer: pass the model's latent`);
   }
-  if (mu.length !== labels.length * latent) {
+  if (labels && mu.length !== labels.length * latent) {
     throw new RangeError(
       `latentScatter: got ${mu.length} means, expected ${labels.length * latent} (${labels.length} labels x ${latent}): encode the labelled images`,
     );
   }
+  if (mu.length % latent !== 0) {
+    throw new RangeError(
+      `latentScatter: got ${mu.length} means, expected a multiple of ${latent}: pass the means of whole images`,
+    );
+  }
   const shown = Math.min(latent, 2);
-  const rows = Array.from(labels, (label, index) => ({ index, label }));
+  const rows = Array.from({ length: mu.length / latent }, (_, index) => ({ index, label: labels?.[index] ?? 0 }));
   return rows.filter(({ index }) => mu.subarray(index * latent, index * latent + shown).every(Number.isFinite));
 }
 
@@ -85,7 +95,9 @@ function spread(spots: Spot[], distance: number): Spot[] {
 }
 
 /** Writes each class at its median, for readers who cannot go by colour; a line leads back where labels had to part. */
-function medianLabels(medians: Map<number, Spot>): Plugin<'line' | 'scatter'> {
+function medianLabels(medians: Map<string, Spot>): Plugin<'line' | 'scatter'> {
+  // Many labels are small ones: together they may not cover the points.
+  const size = Math.max(9, Math.min(17, 17 * Math.sqrt(16 / medians.size)));
   return {
     id: 'medianLabels',
     afterDatasetsDraw({ ctx, scales }) {
@@ -93,16 +105,20 @@ function medianLabels(medians: Map<number, Spot>): Plugin<'line' | 'scatter'> {
         x: scales.x.getPixelForValue(x),
         y: scales.y.getPixelForValue(y),
       }));
-      const places = spread(spots, 26);
+      // Where classes lie on one spot their labels would cover it, and say nothing.
+      const span = (values: number[]) => Math.max(...values) - Math.min(...values);
+      const room = span(spots.map((spot) => spot.x)) * span(spots.map((spot) => spot.y));
+      if (spots.length > 16 && spots.length * size ** 2 > 0.5 * room) return;
+      const places = spread(spots, 1.5 * size);
       ctx.save();
-      ctx.font = `bold 17px "${FONT_FAMILY}"`;
+      ctx.font = `bold ${size}px "${FONT_FAMILY}"`;
       ctx.textAlign = 'center';
       ctx.textBaseline = 'middle';
       ctx.lineJoin = 'round';
       ctx.strokeStyle = INK.text;
-      ctx.lineWidth = 1;
+      ctx.lineWidth = size / 17;
       for (const [i, { x, y }] of places.entries()) {
-        if (Math.hypot(x - spots[i].x, y - spots[i].y) < 8) continue;
+        if (Math.hypot(x - spots[i].x, y - spots[i].y) < size / 2) continue;
         ctx.beginPath();
         ctx.moveTo(x, y);
         ctx.lineTo(spots[i].x, spots[i].y);
@@ -110,10 +126,42 @@ function medianLabels(medians: Map<number, Spot>): Plugin<'line' | 'scatter'> {
       }
       ctx.strokeStyle = INK.background;
       ctx.fillStyle = INK.text;
-      ctx.lineWidth = 5;
-      for (const [i, label] of [...medians.keys()].entries()) {
-        ctx.strokeText(String(label), places[i].x, places[i].y);
-        ctx.fillText(String(label), places[i].x, places[i].y);
+      ctx.lineWidth = size / 3.4;
+      for (const [i, text] of [...medians.keys()].entries()) {
+        ctx.strokeText(text, places[i].x, places[i].y);
+        ctx.fillText(text, places[i].x, places[i].y);
+      }
+      ctx.restore();
+    },
+  };
+}
+
+/** A bar beside the plot with the colours of more classes than a legend could list. */
+function colorBar(texts: readonly string[], classTitle: string): Plugin<'line' | 'scatter'> {
+  return {
+    id: 'colorBar',
+    afterDraw({ ctx, chartArea: { top, bottom, right } }) {
+      const left = right + 16;
+      const start = top + FONT.size + 8;
+      const gradient = ctx.createLinearGradient(0, start, 0, bottom);
+      for (let i = 0; i < BAR_STOPS; i++) gradient.addColorStop(i / (BAR_STOPS - 1), barColor(i / (BAR_STOPS - 1)));
+      ctx.save();
+      ctx.fillStyle = gradient;
+      ctx.fillRect(left, start, BAR_WIDTH, bottom - start);
+      ctx.fillStyle = INK.text;
+      ctx.font = `${FONT.size}px "${FONT_FAMILY}"`;
+      ctx.textAlign = 'left';
+      ctx.textBaseline = 'middle';
+      ctx.fillText(classTitle, left, top + FONT.size / 2);
+      const ticks = Math.min(BAR_TICKS, texts.length);
+      for (let i = 0; i < ticks; i++) {
+        const place = Math.round((i / (ticks - 1)) * (texts.length - 1));
+        const y = start + (place / (texts.length - 1)) * (bottom - start);
+        ctx.fillText(
+          texts[place]!,
+          left + BAR_WIDTH + 6,
+          Math.min(bottom - FONT.size / 2, Math.max(start + FONT.size / 2, y)),
+        );
       }
       ctx.restore();
     },
@@ -154,12 +202,12 @@ function setRange(chart: Chart<'line' | 'scatter'>, name: 'x' | 'y', middle: num
 export function latentScatter(options: LatentScatterOptions): Buffer {
   const rows = finiteRows(options);
   const strips = options.latent === 1;
-  const classes = [...new Set(rows.map((row) => row.label))].sort((a, b) => a - b);
-  const spots = spotsOf(options, rows, classes);
+  const classes = classesOf(options.labels ?? new Uint8Array(1));
+  const spots = spotsOf(options, rows, classes.present);
   const x = extent(spots.map((s) => s.x));
   const y = extent(spots.map((s) => s.y));
   const width = 900;
-  const height = strips ? Math.min(900, Math.max(300, 90 + 52 * classes.length)) : 840;
+  const height = strips ? stripsHeight(classes.present.length) : 840;
   const chart = renderChart(chartConfig(options, rows, classes, spots), width, height, (drawn) => {
     const { width: areaWidth, height: areaHeight } = drawn.chartArea;
     const unitsPerPixel = strips ? x.span / areaWidth : Math.max(x.span / areaWidth, y.span / areaHeight);
@@ -169,14 +217,13 @@ export function latentScatter(options: LatentScatterOptions): Buffer {
     drawn.update();
   });
 
-  const dropped = options.labels.length - rows.length;
+  const dropped = options.mu.length / options.latent - rows.length;
+  const numbers = hasMedians(options, classes) ? '; classes at their medians' : '';
   const page = openPage({
     title: title(options),
     subtitle:
       `${rows.length.toLocaleString('en-US')} image${rows.length === 1 ? '' : 's'}, ` +
-      (strips
-        ? 'spread within each strip only to be seen'
-        : 'both axes to the same scale; numbers at the class medians') +
+      (strips ? 'spread within each strip only to be seen' : `both axes to the same scale${numbers}`) +
       (dropped > 0 ? `; ${dropped.toLocaleString('en-US')} without a finite mean left out` : ''),
     width,
     height,
@@ -186,7 +233,7 @@ export function latentScatter(options: LatentScatterOptions): Buffer {
 }
 
 /** Where each image goes, in data units: its first two means, or its only mean and the strip of its class. */
-function spotsOf({ mu, latent }: LatentScatterOptions, rows: Row[], classes: number[]): Spot[] {
+function spotsOf({ mu, latent }: LatentScatterOptions, rows: Row[], classes: readonly number[]): Spot[] {
   if (latent > 1) return rows.map(({ index }) => ({ x: mu[index * latent], y: mu[index * latent + 1] }));
   const strip = new Map(classes.map((label, i) => [label, i]));
   // The multiples of the golden ratio, modulo 1, fill a strip evenly, whatever the number of points.
@@ -194,55 +241,68 @@ function spotsOf({ mu, latent }: LatentScatterOptions, rows: Row[], classes: num
   return rows.map(({ index, label }) => ({ x: mu[index], y: strip.get(label)! + jitter(index) }));
 }
 
-function mediansOf(rows: Row[], classes: number[], spots: Spot[]): Map<number, Spot> {
-  const medians = new Map<number, Spot>();
-  for (const label of classes) {
-    const own = spots.filter((_, i) => rows[i].label === label);
-    medians.set(label, { x: median(own.map((s) => s.x)), y: median(own.map((s) => s.y)) });
+/** Room for a name beside each strip, and for the points in them where they are few. */
+function stripsHeight(count: number): number {
+  return Math.max(300, Math.min(90 + 52 * count, Math.max(900, 90 + 17 * Math.min(count, MOST_NUMBERS))));
+}
+
+function hasMedians({ labels, latent }: LatentScatterOptions, { present }: Classes): boolean {
+  return labels !== undefined && latent > 1 && present.length <= MOST_NUMBERS;
+}
+
+function mediansOf({ classNames }: LatentScatterOptions, rows: Row[], spots: Spot[]): Map<string, Spot> {
+  const byClass = new Map<number, Spot[]>();
+  for (const [i, { label }] of rows.entries()) {
+    const own = byClass.get(label) ?? [];
+    byClass.set(label, own);
+    own.push(spots[i]);
   }
-  return medians;
+  return new Map(
+    [...byClass].map(([label, own]) => [
+      shortClassName(label, classNames),
+      { x: median(own.map((s) => s.x)), y: median(own.map((s) => s.y)) },
+    ]),
+  );
 }
 
 function chartConfig(
-  { latent, classTitle = 'class' }: LatentScatterOptions,
+  options: LatentScatterOptions,
   rows: Row[],
-  classes: number[],
+  classes: Classes,
   spots: Spot[],
 ): ChartConfiguration<'line' | 'scatter'> {
+  const { latent, labels, classNames, classTitle = 'class' } = options;
   const strips = latent === 1;
-  const legendItems: LegendItem[] = classes.map((label) => ({
-    text: String(label),
+  const { present, slots, slotOf } = classes;
+  const palette = classColors(slots);
+  const colorOf = (label: number) => (labels ? palette[slotOf(label)]! : UNLABELLED);
+  const isBar = slots > MOST_COLORS;
+  const legendItems: LegendItem[] = present.map((label) => ({
+    text: longClassName(label, classNames),
     fillStyle: colorOf(label),
     strokeStyle: colorOf(label),
     fontColor: INK.text,
     lineWidth: 2,
-    pointStyle: markerOf(label),
+    pointStyle: 'circle',
   }));
   const colors = rows.map(({ label }) => colorOf(label) + ALPHA);
+  const texts = present.map((label) => shortClassName(label, classNames));
   return {
     type: 'scatter',
     data: {
       // One data set in the images' order: with one for each class, the last class would cover the others.
-      datasets: [
-        {
-          data: spots,
-          pointRadius: 2.2,
-          pointBackgroundColor: colors,
-          pointBorderColor: colors,
-          pointBorderWidth: rows.map(({ label }) => borderOf(label)),
-          pointStyle: rows.map(({ label }) => markerOf(label)),
-        },
-      ],
+      datasets: [{ data: spots, pointRadius: 2.2, pointBackgroundColor: colors, pointBorderWidth: 0 }],
     },
     options: {
       parsing: false,
+      layout: { padding: { right: isBar && labels ? BAR_ROOM : 0 } },
       scales: {
         x: axis('z₁ (mean of q(z|x))'),
-        y: strips ? stripAxis(classes, classTitle) : planeAxis(),
+        y: strips ? stripAxis(labels ? texts : [''], labels ? classTitle : 'all images') : planeAxis(),
       },
       plugins: {
         legend: {
-          display: classes.length > 0 && classes.length <= MAX_LEGEND,
+          display: labels !== undefined && present.length > 0 && !isBar,
           position: 'right',
           align: 'start',
           title: { display: true, text: classTitle, color: INK.text, font: FONT },
@@ -250,7 +310,10 @@ function chartConfig(
         },
       },
     },
-    plugins: strips ? [] : [medianLabels(mediansOf(rows, classes, spots))],
+    plugins: [
+      ...(hasMedians(options, classes) ? [medianLabels(mediansOf(options, rows, spots))] : []),
+      ...(isBar && labels ? [colorBar(texts, classTitle)] : []),
+    ],
   };
 }
 
@@ -270,16 +333,20 @@ function planeAxis(): ReturnType<typeof axis> {
 }
 
 /** The axis of the one-dimensional picture: a strip for each class, the first on top. */
-function stripAxis(classes: number[], classTitle: string): ReturnType<typeof axis> {
+function stripAxis(texts: readonly string[], classTitle: string): ReturnType<typeof axis> {
   const base = axis(`${classTitle} (with a fixed jitter)`);
   return {
     ...base,
     min: -0.6,
-    max: classes.length - 0.4,
+    max: texts.length - 0.4,
     reverse: true,
     afterBuildTicks: (scale) => {
-      scale.ticks = classes.map((label, value) => ({ value, label: String(label) }));
+      scale.ticks = texts.map((label, value) => ({ value, label }));
     },
-    ticks: { ...base.ticks, callback: (value: string | number) => String(classes[Number(value)]) },
+    ticks: {
+      ...base.ticks,
+      autoSkip: texts.length > MOST_NUMBERS,
+      callback: (value: string | number) => texts[Number(value)],
+    },
   } as ReturnType<typeof axis>;
 }

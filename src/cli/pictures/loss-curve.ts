@@ -1,5 +1,6 @@
 import type { ChartDataset, LegendItem } from 'chart.js';
-import type { Losses } from '../../vae/losses.ts';
+import type { Losses } from '../../train/losses.ts';
+import { elboOf } from '../../vae/elbo.ts';
 import { axis, FONT, niceStep, renderChart } from './chart.ts';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
 
@@ -11,7 +12,7 @@ export interface LossRow {
 }
 
 interface Panel {
-  key: keyof Losses;
+  key: string;
   title: string;
   x: number;
   y: number;
@@ -25,11 +26,15 @@ const PANEL_HEADER = 46;
 
 // BCE is some twenty times KL: on a common axis KL would be a flat line.
 const HALF = (WIDTH - GAP) / 2;
-const PANELS: Panel[] = [
-  { key: 'loss', title: 'Total loss (BCE + β · KL)', x: 0, y: 0, width: WIDTH, height: 380 },
-  { key: 'bce', title: 'Reconstruction (BCE)', x: 0, y: 380 + GAP, width: HALF, height: 320 },
-  { key: 'kld', title: 'KL divergence (KL)', x: HALF + GAP, y: 380 + GAP, width: HALF, height: 320 },
-];
+function panelsOf([first]: readonly LossRow[]): Panel[] {
+  const { term } = elboOf(first?.test ?? {});
+  const name = term.toUpperCase();
+  return [
+    { key: 'loss', title: `Total loss (${name} + β · KL)`, x: 0, y: 0, width: WIDTH, height: 380 },
+    { key: term, title: `Reconstruction (${name})`, x: 0, y: 380 + GAP, width: HALF, height: 320 },
+    { key: 'kld', title: 'KL divergence (KL)', x: HALF + GAP, y: 380 + GAP, width: HALF, height: 320 },
+  ];
+}
 
 /** Blue and vermilion of the palette of Okabe and Ito (2008), told apart also by marker and dash. */
 const SERIES = [
@@ -45,10 +50,10 @@ function epochTicks(first: number, last: number, most: number): number[] {
   return ticks;
 }
 
-function datasets(rows: LossRow[], key: keyof Losses): ChartDataset<'line', { x: number; y: number }[]>[] {
+function datasets(rows: LossRow[], key: string): ChartDataset<'line', { x: number; y: number }[]>[] {
   return SERIES.map(({ set, color, pointStyle, dash }) => ({
     label: set,
-    data: rows.map((row) => ({ x: row.epoch, y: row[set][key] })),
+    data: rows.map((row) => ({ x: row.epoch, y: row[set][key]! })),
     borderColor: color,
     backgroundColor: color,
     borderWidth: 2,
@@ -73,8 +78,8 @@ function legendItems(rows: LossRow[]): LegendItem[] {
 }
 
 /** A little room above and below the values; no loss is negative, so neither is the axis. */
-function range(rows: LossRow[], key: keyof Losses): { suggestedMin: number; suggestedMax: number } {
-  const values = rows.flatMap((row) => [row.train[key], row.test[key]]).filter(Number.isFinite);
+function range(rows: LossRow[], key: string): { suggestedMin: number; suggestedMax: number } {
+  const values = rows.flatMap((row) => [row.train[key]!, row.test[key]!]).filter(Number.isFinite);
   if (values.length === 0) return { suggestedMin: 0, suggestedMax: 1 };
   // Not Math.min(...values): a long run has more epochs than a call may have arguments.
   const low = values.reduce((a, b) => Math.min(a, b));
@@ -84,10 +89,10 @@ function range(rows: LossRow[], key: keyof Losses): { suggestedMin: number; sugg
 }
 
 /** "epoch 20: train 139.90, test 141.15" */
-function lastValues(rows: LossRow[], key: keyof Losses): string {
+function lastValues(rows: LossRow[], key: string): string {
   const row = rows.at(-1);
   if (!row) return 'no epoch was finished';
-  return `epoch ${row.epoch}: train ${row.train[key].toFixed(2)}, test ${row.test[key].toFixed(2)}`;
+  return `epoch ${row.epoch}: train ${row.train[key]!.toFixed(2)}, test ${row.test[key]!.toFixed(2)}`;
 }
 
 /**
@@ -106,7 +111,7 @@ export function lossCurve(rows: LossRow[], options: { title?: string; subtitle?:
   const last = rows.at(-1)?.epoch ?? 1;
   const margin = Math.max(0.5, (last - first) * 0.02);
   const { ctx } = page;
-  for (const { key, title, x, y, width, height } of PANELS) {
+  for (const { key, title, x, y, width, height } of panelsOf(rows)) {
     const ticks = epochTicks(first, last, width === WIDTH ? 20 : 10);
     const chart = renderChart(
       {

@@ -1,0 +1,9 @@
+// multiply: out = a b; the gradient of either is dout times the other one.
+
+fn forward(a: Element, b: Element) -> Element {
+  return a * b;
+}
+
+fn backward(other: Element, d: Element) -> Element {
+  return d * other;
+}

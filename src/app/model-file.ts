@@ -1,0 +1,77 @@
+import { ConfigError, type DataSet, readCheckpoint, readParameters, type Snapshot } from '../index.ts';
+import { type NamedTensor, readSafetensors, SafetensorsError } from '../train/safetensors.ts';
+import { parseConfig, type VaeConfig } from '../vae/config.ts';
+
+/** Larger files are none that this page could have made. */
+const MOST_BYTES = 2 ** 29;
+
+/** What a file holds: a training to go on with, or the parameters of a model to begin with. */
+export type ModelFile = { snapshot: Snapshot } | { parameters: NamedTensor[]; config: Partial<VaeConfig> };
+
+/** Whether a file is a safetensors file, by its content: its header's length, then JSON. */
+export async function isSafetensors(file: File): Promise<boolean> {
+  const first = new Uint8Array(await file.slice(0, 9).arrayBuffer());
+  return first.length === 9 && first[8] === '{'.charCodeAt(0);
+}
+
+/**
+ * Reads a checkpoint, or a model as the command line writes it beside one: `model.safetensors`.
+ * @throws CheckpointError, SafetensorsError, ConfigError or RangeError that says what was expected
+ */
+export async function readModelFile(file: File, data: DataSet): Promise<ModelFile> {
+  if (file.size > MOST_BYTES) {
+    throw new RangeError(
+      `load ${file.name}: expected at most ${MOST_BYTES} bytes, got ${file.size}: choose a checkpoint`,
+    );
+  }
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const { tensors, metadata } = readSafetensors(bytes);
+  if (Object.hasOwn(metadata, 'webgpu-vae.checkpoint')) {
+    const snapshot = readCheckpoint(bytes);
+    const { likelihood } = snapshot.config;
+    if (likelihood !== 'bernoulli') {
+      throw new ConfigError(
+        `load: the checkpoint's likelihood is ${likelihood}, expected bernoulli, whose losses the page shows: go on with it on the command line`,
+      );
+    }
+    return { snapshot };
+  }
+  const parameters = readParameters(bytes);
+  const layers = layersOf(tensors);
+  const { rows, columns } = data.train;
+  if (layers.imageSize !== rows * columns) {
+    throw new ConfigError(
+      `load ${file.name}: the model is of images of ${layers.imageSize} pixels, expected ${rows * columns}, as the data set has: choose its data first`,
+    );
+  }
+  return { parameters, config: { ...settingsOf(metadata), hidden: layers.hidden, latent: layers.latent } };
+}
+
+/** Sizes from the shapes of the encoder's weights (outputs, inputs), in their order. */
+function layersOf(tensors: readonly NamedTensor[]): { imageSize: number; hidden: number[]; latent: number } {
+  const weight = (name: string) => tensors.find((tensor) => tensor.name === `${name}.weight`)?.shape;
+  const encoder: number[][] = [];
+  for (let shape = weight('encoder.0'); shape; shape = weight(`encoder.${2 * encoder.length}`)) encoder.push(shape);
+  const [latent, inputs] = weight('mu') ?? [];
+  if (latent === undefined || inputs === undefined) {
+    throw new SafetensorsError(
+      'load the model: expected tensors mu.weight and encoder.0.weight, found others: use a model of webgpu-vae',
+    );
+  }
+  return { imageSize: encoder[0]?.[1] ?? inputs, hidden: encoder.map(([outputs]) => outputs!), latent };
+}
+
+/** The settings that the command line writes into the file; none of them are needed. */
+function settingsOf(metadata: Record<string, string>): Partial<VaeConfig> {
+  try {
+    const { epochs, learningRate, beta, batch, seed } = JSON.parse(metadata.config ?? '{}') as Partial<VaeConfig>;
+    const given = Object.entries({ epochs, learningRate, beta, batch, seed }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const settings = Object.fromEntries(given) as Partial<VaeConfig>;
+    parseConfig(settings);
+    return settings;
+  } catch {
+    return {};
+  }
+}

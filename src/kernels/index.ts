@@ -1,0 +1,11 @@
+/**
+ * Kernels of your own: WGSL, bound by the names that it gives its bindings.
+ *
+ * @packageDocumentation
+ */
+export type { Kernel, WgslModule } from '../gpu/compile.ts';
+export type { Device } from '../gpu/device.ts';
+export { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
+export type { Command, Schedule } from '../gpu/schedule.ts';
+export { BufferPool, download, downloadU32, elementCount, type Tensor, upload } from '../gpu/tensor.ts';
+export { shaderModules } from './shaders.ts';

@@ -1,0 +1,21 @@
+import { loadShader } from '#shaders';
+import type { Kernel, WgslModule } from '../gpu/compile.ts';
+import type { Device } from '../gpu/device.ts';
+import { createKernel } from '../gpu/kernel.ts';
+
+/** The text of one file: for what draws, whose pipelines are no kernels. */
+export { loadShader } from '#shaders';
+
+/** Files of the package's folder `shaders` as modules, for kernels that build on them: `elementwise.wgsl`, `philox.wgsl` and so on. */
+export function shaderModules(files: readonly string[]): WgslModule[] {
+  return files.map((file) => ({ name: file.replace('.wgsl', ''), file: `shaders/${file}`, code: loadShader(file) }));
+}
+
+/** A kernel that consists of such files, see `createKernel`. */
+export function packagedKernel(
+  device: Device,
+  files: readonly string[],
+  constants: Record<string, number> = {},
+): Kernel {
+  return createKernel(device, shaderModules(files), constants);
+}

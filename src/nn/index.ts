@@ -1,0 +1,25 @@
+/**
+ * Models of your own: operations on the tape, and what the tape asks of an operation.
+ *
+ * @packageDocumentation
+ */
+
+export type { ActivationFunction } from '../kernels/activation.ts';
+export { type StepSchedule, stepFactor } from '../kernels/step-schedule.ts';
+export { type DenseOptions, dense, denseBernoulli, denseStack } from './dense.ts';
+export { activation, add, multiply } from './elementwise.ts';
+export { embedding, layerNorm } from './layers.ts';
+export { bernoulli, gaussian, gaussianHeads, type LossOptions, softmaxCrossEntropy, squaredError } from './loss.ts';
+export { fanInUniform, type Init, type ModuleSpec, type NamedTensor, type ParameterSpec } from './parameters.ts';
+export { type KlTermOptions, reparameterize } from './reparameterize.ts';
+export {
+  expectConstant,
+  type ImageShape,
+  type Mode,
+  type OpRecord,
+  type Sink,
+  stopGradient,
+  type Tape,
+  type Value,
+} from './tape.ts';
+export type { Weight } from './weight.ts';

@@ -1,0 +1,76 @@
+import type { DenseProblem } from '../kernels/gemm.ts';
+import { dense, denseBernoulli, denseStack } from '../nn/dense.ts';
+import { activation } from '../nn/elementwise.ts';
+import { gaussian } from '../nn/loss.ts';
+import { reparameterize } from '../nn/reparameterize.ts';
+import type { Tape, Value } from '../nn/tape.ts';
+import type { Weight } from '../nn/weight.ts';
+import { defineModel, pixelsOf, settle } from '../train/model.ts';
+import { ConfigError, type VaeConfig, vaeSettings } from './config.ts';
+
+/** q(z|x): images (B, D) -> (B, 2 L), μ, then log σ². Both heads are one product. */
+function encode(tape: Tape, x: Value, { hidden, latent }: VaeConfig): Value {
+  const parts = ['mu', 'logvar'].map((name) => ({ name, rows: latent }));
+  return dense(tape, denseStack(tape, x, hidden, 'encoder'), 2 * latent, { name: 'mu+logvar', parts });
+}
+
+/** p(x|z) but for its last layer, which training has together with the loss. */
+function decodeHidden(tape: Tape, z: Value, { hidden }: VaeConfig): { inp: Value; last: string } {
+  return { inp: denseStack(tape, z, hidden.toReversed(), 'decoder'), last: `decoder.${2 * hidden.length}` };
+}
+
+/** z (B, L) -> pixels (B, D) in [0, 1]. */
+function decode(tape: Tape, z: Value, config: VaeConfig): Value {
+  const { inp, last } = decodeHidden(tape, z, config);
+  const D = pixelsOf(tape.images);
+  if (tape.mode === 'infer') return dense(tape, inp, D, { name: last, activation: 'sigmoid' });
+  return activation(tape, dense(tape, inp, D, { name: last }), 'sigmoid');
+}
+
+/** β, in every step or as it changes from step to step. */
+function klWeight({ beta, betaWarmup, betaCycle }: VaeConfig): Weight {
+  if (betaWarmup > 0 && betaCycle > 0) {
+    throw new ConfigError(`config: betaWarmup is ${betaWarmup}, betaCycle ${betaCycle}: expected only one of them`);
+  }
+  if (betaWarmup > 0) return { value: beta, schedule: { kind: 'warmup', steps: betaWarmup } };
+  if (betaCycle > 0) return { value: beta, schedule: { kind: 'cyclical', period: betaCycle, ratio: 0.5 } };
+  return beta;
+}
+
+/**
+ * The variational autoencoder of Kingma & Welling 2014 with dense layers: q(z|x) = N(μ, diag σ²), p(x|z) Bernoulli,
+ * loss = BCE + beta KL.
+ */
+export const vae = defineModel({
+  kind: 'vae',
+  version: 1,
+  settings: vaeSettings,
+  loss(tape, batch, config) {
+    const x = config.binarize === 'dynamic' ? batch.binarized : batch.x;
+    const kl = { weight: klWeight(config), freeBits: config.freeBits };
+    const z = reparameterize(tape, encode(tape, x, config), kl);
+    if (config.likelihood === 'gaussian') {
+      gaussian(tape, decode(tape, z, config), x, { sigma: config.sigma });
+      return;
+    }
+    const { inp, last } = decodeHidden(tape, z, config);
+    denseBernoulli(tape, inp, x, { name: last });
+  },
+  views: {
+    encode: { run: (tape, x, config) => ({ heads: encode(tape, x, config) }) },
+    decode: { shape: ({ latent }) => [latent], run: (tape, z, config) => ({ pixels: decode(tape, z, config) }) },
+    reconstruct: {
+      run(tape, x, config) {
+        const heads = encode(tape, x, config);
+        return { heads, pixels: decode(tape, reparameterize(tape, heads), config) };
+      },
+    },
+  },
+});
+
+export type VaeViews = keyof typeof vae.views;
+
+/** The matrix products of a training step, for the tuner. @param imageSize D, pixels of an image */
+export function vaeProblems(config: Partial<VaeConfig>, imageSize: number): readonly DenseProblem[] {
+  return settle(vae, config, { rows: 1, columns: imageSize, channels: 1, classes: 0 }).problems;
+}
