@@ -159,8 +159,7 @@ export class Session {
   build(config: Partial<VaeConfig>, options: BuildOptions = {}): Promise<void> {
     return this.#alone(async () => {
       const leaving = await this.#leaving();
-      await this.#replace(config, options);
-      this.#replaced = leaving ?? this.#replaced;
+      await this.#replace(config, options, leaving ?? this.#replaced);
     });
   }
 
@@ -168,7 +167,7 @@ export class Session {
   setEpochs(epochs: number): Promise<void> {
     return this.#alone(async () => {
       const snapshot = await this.#snapshot();
-      await this.#replace({ epochs }, { snapshot, run: this.#run });
+      await this.#replace({ epochs }, { snapshot, run: this.#run }, this.#replaced);
     });
   }
 
@@ -177,9 +176,7 @@ export class Session {
     return this.#alone(async () => {
       const back = this.#replaced;
       if (!back) return;
-      const leaving = await this.#leaving();
-      await this.#replace({}, { snapshot: back.snapshot, run: back.run });
-      this.#replaced = leaving;
+      await this.#replace({}, { snapshot: back.snapshot, run: back.run }, await this.#leaving());
     });
   }
 
@@ -201,7 +198,12 @@ export class Session {
     }
   }
 
-  async #replace(config: Partial<VaeConfig>, { snapshot, parameters, data, run }: BuildOptions): Promise<void> {
+  /** @param replaced what `undo` then brings back */
+  async #replace(
+    config: Partial<VaeConfig>,
+    { snapshot, parameters, data, run }: BuildOptions,
+    replaced: Replaced | undefined,
+  ): Promise<void> {
     const next = run ?? new Run(data ?? this.data);
     const start = snapshot ? { snapshot } : { variants: await this.#variants(config, next.data) };
     const vae = await VaeClass.create(this.#device, next.data, config, {
@@ -218,6 +220,7 @@ export class Session {
     const old = this.#vae;
     this.#vae = vae;
     this.#run = next;
+    this.#replaced = replaced;
     this.#progress = undefined;
     this.#failure = undefined;
     this.#recoveredAt = undefined;

@@ -50,7 +50,6 @@ test('pictures are 1600 pixels wide, with a title, what is shown, and a legend',
 });
 
 test('on paper is what is on the screen, in light colours', async ({ page, siteUrl, errors }) => {
-  await page.emulateMedia({ colorScheme: 'dark' });
   await openSite(page, siteUrl, '#hidden=8');
   await expect(panel(page, 'Latent space')).toContainText('10,000 test images');
   // The browser's own printing tells the page; what it then has is what is put on paper.
@@ -60,24 +59,26 @@ test('on paper is what is on the screen, in light colours', async ({ page, siteU
       Object.assign(window, { printed: canvases.map((canvas) => canvas.toDataURL()) });
     }),
   );
-  const pdf = await page.pdf();
-  expect(pdf.byteLength).toBeGreaterThan(20_000);
-  const printed = await page.evaluate(() => (window as unknown as { printed: string[] }).printed);
-  // Plane, drawing's pair, point, interpolation, reconstructions, samples.
-  expect(printed).toHaveLength(6);
-  for (const [i, url] of printed.entries()) {
-    const image = await loadImage(Buffer.from(url.split(',')[1]!, 'base64'));
-    const context = createCanvas(image.width, image.height).getContext('2d');
-    context.drawImage(image, 0, 0);
-    const { data } = context.getImageData(0, 0, image.width, image.height);
-    const levels = new Set(data.filter((_, at) => at % 4 === 1));
-    // Nothing is drawn in the pad yet; everything else is a picture of many greys.
-    if (i !== 1) expect(levels.size, `canvas ${i}`).toBeGreaterThan(20);
-    const mean = data.reduce((sum, level, at) => sum + (at % 4 === 1 ? level : 0), 0) / (data.length / 4);
-    if (i !== 1) expect(mean, `canvas ${i} is on light paper`).toBeGreaterThan(100);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    const pdf = await page.pdf();
+    expect(pdf.byteLength).toBeGreaterThan(20_000);
+    const printed = await page.evaluate(() => (window as unknown as { printed: string[] }).printed);
+    // Plane, drawing's pair, point, interpolation, reconstructions, samples. Nothing is drawn in the pad yet.
+    expect(printed).toHaveLength(6);
+    for (const [i, url] of [...printed.entries()].filter(([at]) => at !== 1)) {
+      const image = await loadImage(Buffer.from(url.split(',')[1]!, 'base64'));
+      const context = createCanvas(image.width, image.height).getContext('2d');
+      context.drawImage(image, 0, 0);
+      const { data } = context.getImageData(0, 0, image.width, image.height);
+      const greens = data.filter((_, at) => at % 4 === 1);
+      expect(new Set(greens).size, `${colorScheme}: canvas ${i} has many greys`).toBeGreaterThan(20);
+      const mean = greens.reduce((sum, level) => sum + level, 0) / greens.length;
+      expect(mean, `${colorScheme}: canvas ${i} is on light paper`).toBeGreaterThan(100);
+    }
+    await expect(page.locator('.printed')).toHaveCount(0);
+    await expect.poll(() => levelsOf(panel(page, 'Reconstructions').locator('canvas'))).toBeGreaterThan(20);
   }
-  await expect(page.locator('.printed')).toHaveCount(0);
-  await expect.poll(() => levelsOf(panel(page, 'Reconstructions').locator('canvas'))).toBeGreaterThan(20);
   expect(errors).toEqual([]);
 });
 

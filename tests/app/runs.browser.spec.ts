@@ -51,6 +51,10 @@ test('whatever replaces a run can be undone: reset, a checkpoint, other data, an
 
   await press(page, 'Reset');
   await expect(page.getByRole('status')).toContainText('step 0/');
+  // What can be undone is not offered twice.
+  await expect(page.getByRole('button', { name: 'Undo: back to step 2' })).toBeVisible();
+  await idle(page);
+  await expect(resume(page)).toBeHidden();
   await isBack(2);
   // What it had shown is there again, and it goes on with the same numbers.
   expect(await lossOf(page)).toBe(loss);
@@ -126,13 +130,15 @@ test('each run has a slot of its own, each tab its own run, and what is offered 
 
   // A training is kept from its beginning on, not only after half a minute.
   await page.getByLabel('Seed').fill('5');
+  await page.getByLabel('Batch').fill('16');
   await press(page, 'Reset');
   await expect(page.getByRole('status')).toContainText('step 0/');
   await idle(page);
   await press(page, 'Train');
   await expect.poll(async () => (await stored(page))[0]).toContain('seed 5');
+  expect(Number(/step (\d+)/.exec((await stored(page))[0]!)![1]), 'in its first epoch').toBeLessThan(3750);
   await page.reload();
-  await expect(controls(page)).toContainText(/The last session: step \d+ of 147, .*seed 5;/);
+  await expect(controls(page)).toContainText(/The last session: step \d+ of 18750, .*seed 5;/);
 
   // Own data is another matter: a run is offered where its images are.
   await idle(page);
