@@ -109,7 +109,9 @@ test('nothing overflows at any width, the pad is seen with the plane, and the wh
   await panel(page, 'Latent space').locator('summary').click();
   for (const width of [320, 375, 480, 719, 720, 768, 900, 999, 1000, 1030, 1079, 1080, 1200, 1280, 1440, 1920, 2560]) {
     await page.setViewportSize({ width, height: 800 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), `${width} px`).toBeLessThanOrEqual(width);
+    await expect
+      .poll(() => page.evaluate(() => document.documentElement.scrollWidth), `${width} px`)
+      .toBeLessThanOrEqual(width);
   }
 
   // Having clicked the plane changes nothing about scrolling; Ctrl and the wheel zoom.
