@@ -78,6 +78,7 @@ export class Views {
   /** The epoch that the visitor looks back to. */
   #past: PastModel | undefined;
   #looping = false;
+  #printing = false;
 
   constructor(session: Session, views: readonly View[], onShow: (picture: Picture) => void) {
     this.#session = session;
@@ -91,6 +92,18 @@ export class Views {
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) this.#look('full');
     });
+    addEventListener('beforeprint', () => {
+      this.#printing = true;
+    });
+    addEventListener('afterprint', () => {
+      this.#printing = false;
+      this.#look('full');
+    });
+  }
+
+  /** Nobody looks, or what is seen is being put on paper and must stay what it is. */
+  get #still(): boolean {
+    return document.hidden || this.#printing;
   }
 
   /** Binds the views to the model that is there already. */
@@ -159,7 +172,7 @@ export class Views {
     if (this.#looping) return;
     this.#looping = true;
     try {
-      while (!document.hidden && this.#bound) {
+      while (!this.#still && this.#bound) {
         const due = this.#due();
         if (due === undefined) break;
         if (typeof due === 'number') await pause(due);
@@ -171,7 +184,7 @@ export class Views {
       this.#looping = false;
     }
     // What was asked for while an error ended the loop.
-    if (!document.hidden && this.#bound && this.#due() !== undefined) setTimeout(() => void this.#loop(), 100);
+    if (!this.#still && this.#bound && this.#due() !== undefined) setTimeout(() => void this.#loop(), 100);
   }
 
   /** The look to take now, or for how many milliseconds none is due, or undefined if none is wanted or can be taken. */
@@ -205,7 +218,7 @@ export class Views {
     // A full look is a live one, too.
     if (full) this.#wanted.live = false;
     const generation = this.#generation;
-    const stale = () => generation !== this.#generation || document.hidden;
+    const stale = () => generation !== this.#generation || this.#still;
     const paces = !full && this.#session.training;
     const disturbed = () => stale() || !this.#session.training || this.#due() === 'full';
     const share = SHARE[this.#session.device.info.software ? 'software' : 'hardware'][kind];
