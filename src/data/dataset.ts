@@ -1,6 +1,6 @@
 /** Labelled images in memory: what a model is trained on and measured with. */
 import { DataError } from './errors.ts';
-import { type Labels, parseIdxImages, parseIdxLabels } from './idx.ts';
+import { type Labels, parseIdxLabels } from './idx.ts';
 
 export { DataError } from './errors.ts';
 export type { Labels } from './idx.ts';
@@ -23,21 +23,6 @@ export interface DataSet {
   test: ImageSet;
   /** What class c is called, where that is known. */
   classNames?: readonly string[];
-}
-
-/**
- * Makes an image set from the bytes of an IDX image file and its IDX label file, if there is one. The arrays are views
- * into those bytes, where labels are unsigned bytes.
- * @param names the files' names, for messages
- * @throws DataError when either file is malformed or their counts differ
- */
-export function imageSet(
-  imageBytes: Uint8Array,
-  labelBytes: Uint8Array | undefined,
-  names: { images: string; labels: string },
-): ImageSet {
-  const set = parseIdxImages(imageBytes, names.images);
-  return labelBytes ? { ...set, labels: labelsOf(set.count, labelBytes, names) } : set;
 }
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'playwright/test';
-import { DataError, imageSet, makeDataSet, takeFirst } from '../../src/data/dataset.ts';
+import { DataError, labelsOf, makeDataSet, takeFirst } from '../../src/data/dataset.ts';
 import { idxFileBytes, parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
 import { idxFile, wideLabels } from './idx-file.ts';
 
@@ -117,18 +117,16 @@ test('whatever happens to a file, it is read completely or refused with a DataEr
   );
 });
 
-test('an image set needs as many labels as images', () => {
+test('there are as many labels as images', () => {
   const names = { images: 'the-images', labels: 'the-labels' };
-  expect(imageSet(images, labels, names)).toMatchObject({ count: 2, rows: 3, columns: 4 });
-  const join = () => imageSet(images, idxFile([3]), names);
-  expect(join).toThrow(DataError);
-  expect(join).toThrow(/^read labels: the-labels has 3 labels, expected 2 as the-images has images: /);
-  expect(imageSet(images, undefined, names)).toEqual({ images: images.subarray(16), count: 2, rows: 3, columns: 4 });
+  expect(labelsOf(2, labels, names)).toHaveLength(2);
+  const tooMany = () => labelsOf(2, idxFile([3]), names);
+  expect(tooMany).toThrow(DataError);
+  expect(tooMany).toThrow(/^read labels: the-labels has 3 labels, expected 2 as the-images has images: /);
 });
 
 test('training and test images need the same size', () => {
-  const set = (rows: number, columns: number) =>
-    imageSet(idxFile([2, rows, columns]), labels, { images: 'a', labels: 'b' });
+  const set = (rows: number, columns: number) => parseIdxImages(idxFile([2, rows, columns]), 'a');
   expect(makeDataSet('d', set(3, 4), set(3, 4)).name).toBe('d');
   for (const other of [set(4, 3), set(3, 5)]) {
     expect(() => makeDataSet('d', set(3, 4), other)).toThrow(DataError);
@@ -137,7 +135,7 @@ test('training and test images need the same size', () => {
 });
 
 test('the first images of a set are views on it', () => {
-  const set = imageSet(images, labels, { images: 'a', labels: 'b' });
+  const set = { ...parseIdxImages(images, 'a'), labels: labelsOf(2, labels, { images: 'a', labels: 'b' }) };
   const first = takeFirst(set, 1);
   expect(first).toEqual({ images: set.images.slice(0, 12), labels: Uint8Array.of(0), count: 1, rows: 3, columns: 4 });
   expect(first.images.buffer).toBe(set.images.buffer);
