@@ -6,7 +6,7 @@ import { listRuns, type StoredRun, storeRun } from './storage.ts';
 
 /** When a training that has just begun is kept: it shall survive a reload, however young. Later its own snapshots suffice. */
 const EARLY_MS = [0, 5_000, 15_000];
-/** Epochs may be shorter than it takes to write them: in between, steps shall be done. */
+/** Epochs may be shorter than it takes to write them: in between, steps shall be done. What comes meanwhile waits. */
 const PAUSE_MS = 3_000;
 
 /**
@@ -22,9 +22,9 @@ export class Keeper {
   #told = false;
   #early = [...EARLY_MS];
   #beganAt = 0;
-  /** When, and what, last. */
-  #wroteAt = Number.NEGATIVE_INFINITY;
+  /** What was written last, and whether that was a moment ago. */
   #written: Snapshot | undefined;
+  #pausing = false;
   /** Ids of the runs whose slots are this tab's until it is closed. */
   #claimed = new Set<string>();
 
@@ -94,9 +94,8 @@ export class Keeper {
   #keep(): void {
     const { vae, run, training } = this.#session;
     const { lastSnapshot } = vae;
-    // What is left out while training is kept when it ends.
-    const tooSoon = training && performance.now() - this.#wroteAt < PAUSE_MS;
-    if (lastSnapshot.step === 0 || lastSnapshot === this.#written || tooSoon) return;
+    // What is left out now is kept after the pause, or when training ends.
+    if (lastSnapshot.step === 0 || lastSnapshot === this.#written || (training && this.#pausing)) return;
     this.#waiting.set(run, lastSnapshot);
     void this.#write();
   }
@@ -116,7 +115,7 @@ export class Keeper {
         const steps = Math.ceil((config.epochs * data.trainCount) / config.batch);
         this.#written = snapshot;
         await storeRun({ id: run.id, config, data, step, steps, savedAt: Date.now() }, writeCheckpoint(snapshot));
-        this.#wroteAt = performance.now();
+        this.#pause();
       }
     } catch (error) {
       if (!this.#told) this.#onTrouble(error);
@@ -124,6 +123,15 @@ export class Keeper {
     } finally {
       this.#writing = false;
     }
+  }
+
+  #pause(): void {
+    if (this.#pausing) return;
+    this.#pausing = true;
+    setTimeout(() => {
+      this.#pausing = false;
+      this.#keep();
+    }, PAUSE_MS);
   }
 
   #takeOne(): [Run, Snapshot] | undefined {

@@ -34,6 +34,28 @@ export async function saved(page: Page, name: string): Promise<Buffer> {
   return readFile(await (await downloading).path());
 }
 
+/** Runs in the browser's storage, as `seed` and step, the latest first. */
+export function stored(page: Page): Promise<string[]> {
+  return page.evaluate(
+    () =>
+      new Promise<string[]>((resolve, reject) => {
+        const open = indexedDB.open('webgpu-vae');
+        open.onerror = () => reject(open.error);
+        open.onsuccess = () => {
+          const database = open.result;
+          const runs = database.transaction('runs').objectStore('runs').getAll();
+          runs.onerror = () => reject(runs.error);
+          runs.onsuccess = () => {
+            database.close();
+            const all = runs.result as { config: { seed: number }; step: number; savedAt: number }[];
+            all.sort((a, b) => b.savedAt - a.savedAt);
+            resolve(all.map(({ config, step }) => `seed ${config.seed}, step ${step}`));
+          };
+        };
+      }),
+  );
+}
+
 /** Keeps the devices that the page will open, so that a test can lose them. */
 export async function watchDevices(
   page: Page,

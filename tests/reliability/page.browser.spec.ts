@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { readCheckpoint, writeCheckpoint } from '../../src/vae/checkpoint.ts';
 import { drop } from '../app/files.ts';
-import { expect, watchDevices } from '../app/page.ts';
+import { expect, stored, watchDevices } from '../app/page.ts';
 import { openSite, stepOf, test } from '../app/site.ts';
 import { recordFault } from './faults.ts';
 
@@ -133,7 +133,7 @@ test('the fourth loss within a minute is told, and the session is there after a 
   await openSite(page, siteUrl, '#hidden=16&batch=2048&epochs=1000');
   const opened = await devices.opened();
   await page.getByRole('button', { name: 'Train', exact: true }).click();
-  // An epoch is 29.3 steps: the browser keeps what was learned by then.
+  // An epoch is 29.3 steps: what was learned by then is what the recoveries go on from, and what is kept.
   await expect.poll(() => stepOf(page)).toBeGreaterThan(32);
   for (let loss = 1; loss <= 4; loss++) {
     await devices.lose();
@@ -143,6 +143,8 @@ test('the fourth loss within a minute is told, and the session is there after a 
   await expect(page.getByRole('alert')).toContainText(
     /lost 4 times within a minute, expected at most 3 .*: use another adapter or a smaller batch/,
   );
+  // To be told and to be kept are two things: a page that is left between them has an older state.
+  await expect.poll(async () => Number(/\d+$/.exec((await stored(page))[0]!))).toBeGreaterThanOrEqual(30);
   await page.reload();
   await page.getByRole('button', { name: 'Resume last session' }).click();
   await expect.poll(() => stepOf(page)).toBeGreaterThanOrEqual(30);
