@@ -10,19 +10,14 @@ const fail = (message) => {
   process.exitCode = 1;
 };
 
-// The sources are TypeScript and run as they are: tsx compiles each file when it is first imported.
-// `tsconfig: false` keeps a tsconfig.json of the folder the command is called from out of that.
-const run = ({ register }) => {
-  register({ tsconfig: false });
-  return import('../src/cli/main.ts').then(({ main }) => main(process.argv.slice(2)));
-};
-
 if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
   fail(`webgpu-vae needs Node ${NEEDED.join('.')} or newer, this is Node ${version}: get one from https://nodejs.org`);
 } else {
   process.exitCode = 1; // until the command has come to an end
-  import('tsx/esm/api').then(
-    (tsx) => run(tsx).then((exitCode) => (process.exitCode = exitCode)),
-    (error) => fail(`webgpu-vae: its packages are not installed, run npm ci first (${error.message})`),
-  );
+  import('./start.js')
+    .then(({ start }) => start(process.argv.slice(2)))
+    .then(
+      (exitCode) => (process.exitCode = exitCode),
+      (error) => fail(error.message),
+    );
 }

@@ -1,4 +1,4 @@
-import { F32_MIN } from '../train/config.ts';
+import { F32_MIN } from '../train/schema.ts';
 import { parseConfig, type VaeConfig } from '../vae/config.ts';
 
 /** The value that a whole text stands for, or undefined. */

@@ -15,6 +15,7 @@ export interface Kernel {
   /** Compiled when it is first asked for: a page shows its first picture before it has compiled what training needs. */
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  /** @internal */
   readonly bindings: readonly VariableInfo[];
   /** The compiler's errors, one line each with file, line and column; empty if it compiled. */
   compilationErrors(): Promise<string[]>;

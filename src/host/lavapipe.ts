@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { cacheFolder, whyUnsafe } from './cache-folder.ts';
 import { keepLibrary, whyDamaged } from './native-files.ts';
 
@@ -13,7 +13,7 @@ export const LAVAPIPE_FOLDER = 'lavapipe';
 /** Name of the file in that folder that holds a `LavapipeContents`. */
 export const CONTENTS_FILE = 'contents.json';
 
-const fileName = z.string().regex(/^[^/]+$/);
+const fileName = z.string().check(z.regex(/^[^/]+$/));
 
 const contentsSchema = z.strictObject({
   format: z.literal(1),
@@ -22,7 +22,7 @@ const contentsSchema = z.strictObject({
   /** The driver's manifest, for VK_DRIVER_FILES. */
   manifest: fileName,
   /** A Vulkan loader, if the system had none. */
-  loader: fileName.nullable(),
+  loader: z.nullable(fileName),
   /** The libraries that the driver needs, each after those that it needs itself. */
   libraries: z.array(fileName),
   /** Libraries of the same names that the system had then, too old for this driver. */
@@ -59,7 +59,7 @@ export async function findLavapipe(): Promise<CachedLavapipe | undefined> {
     if (reason !== undefined) throw new Error(reason);
     return { folder, contents: contentsSchema.parse(JSON.parse(text)) };
   } catch (error) {
-    const isParsing = error instanceof SyntaxError || error instanceof z.ZodError;
+    const isParsing = error instanceof SyntaxError || error instanceof z.core.$ZodError;
     warn(folder, isParsing ? `${CONTENTS_FILE} is damaged` : (error as Error).message);
     return undefined;
   }

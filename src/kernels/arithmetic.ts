@@ -60,6 +60,9 @@ export function multiplyBackward(
   return binaryBackward(pool, 'multiply', tensors, options);
 }
 
+/** What says how an operation of two inputs goes, forward and backward. */
+const FILES = { add: 'add.wgsl', multiply: 'multiply.wgsl' } as const;
+
 function binaryBackward(
   pool: BufferPool,
   operation: 'add' | 'multiply',
@@ -73,7 +76,7 @@ function binaryBackward(
     pool,
     options.label ?? `${operation} backward`,
     dinp.shape,
-    [`${operation}.wgsl`, 'binary_backward.wgsl', 'sink.wgsl'],
+    [FILES[operation], 'binary_backward.wgsl', 'sink.wgsl'],
     { dout, other, ...into.tensors },
     { params: into.params },
   );

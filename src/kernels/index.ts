@@ -8,4 +8,4 @@ export type { Device } from '../gpu/device.ts';
 export { createDispatch, createKernel, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
 export type { Command, Schedule } from '../gpu/schedule.ts';
 export { BufferPool, download, downloadU32, elementCount, type Tensor, upload } from '../gpu/tensor.ts';
-export { shaderModules } from './shaders.ts';
+export { shaderModules } from './library.ts';

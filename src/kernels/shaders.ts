@@ -6,8 +6,11 @@ import { createKernel } from '../gpu/kernel.ts';
 /** The text of one file: for what draws, whose pipelines are no kernels. */
 export { loadShader } from '#shaders';
 
-/** Files of the package's folder `shaders` as modules, for kernels that build on them: `elementwise.wgsl`, `philox.wgsl` and so on. */
-export function shaderModules(files: readonly string[]): WgslModule[] {
+/**
+ * Files of the folder `shaders` as modules. A file is named by a literal: the built package holds those shaders whose names
+ * stand in code that is used (packages/shaders.ts).
+ */
+export function modulesOf(files: readonly string[]): WgslModule[] {
   return files.map((file) => ({ name: file.replace('.wgsl', ''), file: `shaders/${file}`, code: loadShader(file) }));
 }
 
@@ -17,5 +20,5 @@ export function packagedKernel(
   files: readonly string[],
   constants: Record<string, number> = {},
 ): Kernel {
-  return createKernel(device, shaderModules(files), constants);
+  return createKernel(device, modulesOf(files), constants);
 }

@@ -9,7 +9,7 @@
  *
  * Version 1 had no seal, the history in the state, `config` instead of `model`, and sums of `bce` and `kld` alone.
  */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { NamedTensor } from '../nn/parameters.ts';
 import { weightAt } from '../nn/weight.ts';
 import type { TrainConfig } from './config.ts';
@@ -18,6 +18,7 @@ import { isObject, JsonError, type JsonLimits, parseJson, quote } from './json.t
 import type { Losses, WeightedTerm } from './losses.ts';
 import { type ModelDefinition, type SettledModel, settle } from './model.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { integer, text } from './schema.ts';
 import { isSealed, SEAL_KEY, seal, UNSEALED } from './seal.ts';
 import type { DataIdentity, EpochResult, Snapshot } from './snapshot.ts';
 import { variantsSchema } from './variants.ts';
@@ -47,38 +48,39 @@ const STATE_LIMITS: JsonLimits = { depth: 16, entries: 2 ** 16, keys: 2 ** 14 };
 /** The history of the first version lay in the state: as many epochs as the longest header has room for. */
 const FIRST_STATE_LIMITS: JsonLimits = { ...STATE_LIMITS, entries: 2 ** 22 };
 
-const count = z.int().min(0).max(MAX_COUNT);
+const count = integer(1, MAX_COUNT);
 const finite = z.number();
-const text = z.string().max(1000);
-const fingerprint = z.string().regex(/^[0-9a-f]{8}$/);
+const seconds = z.number().check(z.nonnegative());
+const name = text(1000);
+const fingerprint = z.string().check(z.regex(/^[0-9a-f]{8}$/));
 
 const stateSchema = z.strictObject({
   model: z.strictObject({
-    kind: text,
-    version: z.int().min(1),
+    kind: name,
+    version: integer(1),
     config: z.record(z.string(), z.unknown()),
   }),
   data: z.strictObject({
-    name: text,
-    rows: z.int().min(1).max(MAX_SIDE),
-    columns: z.int().min(1).max(MAX_SIDE),
-    trainCount: count.min(1),
-    testCount: count.min(1),
+    name,
+    rows: integer(1, MAX_SIDE),
+    columns: integer(1, MAX_SIDE),
+    trainCount: count,
+    testCount: count,
     fingerprint,
     // The first version did without.
-    testFingerprint: fingerprint.exactOptional(),
+    testFingerprint: z.exactOptional(fingerprint),
     // Of models that look at labels.
-    classes: count.exactOptional(),
-    labelFingerprint: fingerprint.exactOptional(),
-    testLabelFingerprint: fingerprint.exactOptional(),
+    classes: z.exactOptional(integer(0, MAX_COUNT)),
+    labelFingerprint: z.exactOptional(fingerprint),
+    testLabelFingerprint: z.exactOptional(fingerprint),
   }),
-  adapter: z.strictObject({ name: text, backend: text }),
-  kernels: z.array(text).max(1000),
+  adapter: z.strictObject({ name, backend: name }),
+  kernels: z.array(name).check(z.maxLength(1000)),
   // Files of before there was a choice have none: the default one.
-  variants: variantsSchema.default({}),
-  step: z.int().min(0).max(MAX_STEP),
-  sums: z.strictObject({ weight: z.int().min(0), losses: z.record(z.string(), finite) }),
-  seconds: z.number().nonnegative(),
+  variants: z._default(variantsSchema, {}),
+  step: integer(0, MAX_STEP),
+  sums: z.strictObject({ weight: integer(0), losses: z.record(z.string(), finite) }),
+  seconds,
 });
 
 function lossesSchema(terms: readonly WeightedTerm[]) {
@@ -89,11 +91,11 @@ function historySchema(terms: readonly WeightedTerm[]) {
   const losses = lossesSchema(terms);
   return z.array(
     z.strictObject({
-      epoch: z.int().min(1),
-      step: z.int().min(1).max(MAX_STEP),
+      epoch: integer(1),
+      step: integer(1, MAX_STEP),
       train: losses,
       test: losses,
-      seconds: z.number().nonnegative(),
+      seconds,
     }),
   );
 }
@@ -234,7 +236,7 @@ function parse(name: string, json: string | undefined, limits: JsonLimits): unkn
   }
 }
 
-function checked<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
+function checked<T>(name: string, schema: z.ZodMiniType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0]!;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Device } from '../gpu/device.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { DenseProblem } from '../kernels/gemm.ts';
@@ -25,10 +25,16 @@ export interface ViewDefinition<Config> {
   run(tape: Tape, inp: Value, config: Config): Record<string, Value>;
 }
 
-export type Shape = z.ZodRawShape;
+/** A setting of a model's own: how it is checked and what it is without. A field of zod 4 is one, of whichever copy of zod. */
+export interface Setting {
+  readonly '~standard': { readonly types?: { readonly output: unknown } | undefined };
+}
+/** A model's own settings by name. */
+export type Settings = Readonly<Record<string, Setting>>;
 /** All settings of a model whose own are `S`. */
-export type ConfigOf<S extends Shape> = (Record<never, never> extends S ? unknown : z.output<z.ZodObject<S>>) &
-  TrainConfig;
+export type ConfigOf<S extends Settings> = {
+  [Name in keyof S]: NonNullable<S[Name]['~standard']['types']>['output'];
+} & TrainConfig;
 
 /** A model: its settings, what it computes, and what can be looked at in it. */
 export interface ModelDefinition<Config extends TrainConfig = TrainConfig, Views extends string = string> {
@@ -47,8 +53,9 @@ export interface ModelDefinition<Config extends TrainConfig = TrainConfig, Views
  *
  * @param definition.settings the model's own, as fields of a zod object with their defaults; those of training (`TrainConfig`)
  * come with every model
+ * @throws TypeError for a setting that is no field of zod 4
  */
-export function defineModel<S extends Shape = Record<never, never>, Views extends string = never>(definition: {
+export function defineModel<S extends Settings = Record<never, never>, Views extends string = never>(definition: {
   kind: string;
   version: number;
   settings?: S;
@@ -65,7 +72,12 @@ export function defineModel<S extends Shape = Record<never, never>, Views extend
       `defineModel: ${kind} has a setting ${taken.join(', ')}, which training has: give it another name`,
     );
   }
-  const schema = z.strictObject({ ...settings, ...trainSettings }) as unknown as SettingsSchema<ConfigOf<S>>;
+  for (const [name, field] of Object.entries(settings ?? {})) {
+    if ('_zod' in field) continue;
+    throw new TypeError(`defineModel ${kind}: the setting ${name} is no field of zod 4: write z.number().default(1)`);
+  }
+  const own = settings as z.core.$ZodShape | undefined;
+  const schema = z.strictObject({ ...own, ...trainSettings }) as unknown as SettingsSchema<ConfigOf<S>>;
   return { kind, version, schema, loss, views: views ?? ({} as Record<Views, ViewDefinition<ConfigOf<S>>>) };
 }
 

@@ -1,5 +1,5 @@
 /** Which kernels a model's dense layers use: the defaults, somebody's choice, or what was measured once and remembered. */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Device } from '../gpu/device.ts';
 import {
   chosenVariant,
@@ -11,6 +11,7 @@ import {
   type VariantChoice,
 } from '../kernels/gemm.ts';
 import { type Choice, type Tuning, tuneGemm } from '../kernels/tune.ts';
+import { text } from './schema.ts';
 
 /** Where answers are remembered: a file, a browser's storage. Neither method throws. */
 export interface TuningStore {
@@ -31,12 +32,12 @@ const VERSION = 4;
 const DEFAULT_BUDGET_MS = 2000;
 const MAX_TEXT = 2 ** 20;
 
-/** `forward 128x784x512` -> a variant; the answers of one adapter. */
-export const variantsSchema = z.record(z.string().max(100), z.enum([...GEMM_VARIANTS, 'split']));
+/** @internal `forward 128x784x512` -> a variant; the answers of one adapter. */
+export const variantsSchema = z.record(text(100), z.enum([...GEMM_VARIANTS, 'split']));
 
 const memorySchema = z.strictObject({
   version: z.literal(VERSION),
-  adapters: z.record(z.string().max(1000), variantsSchema),
+  adapters: z.record(text(1000), variantsSchema),
 });
 
 type Memory = z.output<typeof memorySchema>;

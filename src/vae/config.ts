@@ -1,44 +1,46 @@
-import { z } from 'zod';
-import {
-  ConfigError,
-  f32NonNegative,
-  f32Positive,
-  parseSettings,
-  positiveInt,
-  stepCount,
-  trainSettings,
-} from '../train/config.ts';
-import type { ConfigOf } from '../train/model.ts';
+import * as z from 'zod/mini';
+import { ConfigError, parseSettings, type TrainConfig, trainSettings } from '../train/config.ts';
+import { f32NonNegative, f32Positive, positiveInt, stepCount } from '../train/schema.ts';
 
 export { ConfigError };
 
 /** More are a mistake; a file that asks for millions would take minutes to refuse. */
 const MOST_HIDDEN = 64;
 
-/** The VAE's own settings, with their defaults. */
-export const vaeSettings = {
-  /** Widths of the encoder's hidden layers; the decoder has them in reverse. Empty: none. */
-  hidden: z.array(z.unknown()).max(MOST_HIDDEN).pipe(z.array(positiveInt)).default([512, 256]),
-  /** L, dimensions of z. */
-  latent: positiveInt.default(2),
-  /** p(x|z): `bernoulli` with the loss BCE, or `gaussian` with −log N(x; mean, σ²). */
-  likelihood: z.enum(['bernoulli', 'gaussian']).default('bernoulli'),
-  /** Standard deviation of the Gaussian likelihood; `learned`: one number for all pixels, a parameter. */
-  sigma: z.union([f32Positive, z.literal('learned')]).default('learned'),
-  /** `dynamic`: pixels are 0 or 1, drawn anew in every step with the grey levels as probabilities. */
-  binarize: z.enum(['none', 'dynamic']).default('none'),
-  /** Weight of the KL term: loss = BCE + beta KL. 1 is the evidence lower bound. */
-  beta: f32NonNegative.default(1),
-  /** Steps over which beta grows from 0 to its value. */
-  betaWarmup: stepCount.default(0),
-  /** Period in steps after which beta begins at 0 again, growing over the first half of it; 0: never. */
-  betaCycle: stepCount.default(0),
-  /** Nats of KL divergence per dimension of z that cost nothing. */
-  freeBits: f32NonNegative.default(0),
-};
-
 /** Every setting of a run that changes its result. */
-export type VaeConfig = ConfigOf<typeof vaeSettings>;
+export interface VaeConfig extends TrainConfig {
+  /** Widths of the encoder's hidden layers; the decoder has them in reverse. Empty: none. Default 512, 256. */
+  hidden: number[];
+  /** L, dimensions of z; default 2. */
+  latent: number;
+  /** p(x|z): `bernoulli`, the default, with the loss BCE, or `gaussian` with −log N(x; mean, σ²). */
+  likelihood: 'bernoulli' | 'gaussian';
+  /** Standard deviation of the Gaussian likelihood; `learned`, the default: one number for all pixels, a parameter. */
+  sigma: number | 'learned';
+  /** `dynamic`: pixels are 0 or 1, drawn anew in every step with the grey levels as probabilities. Default `none`. */
+  binarize: 'none' | 'dynamic';
+  /** Weight of the KL term: loss = BCE + beta KL. 1, the default, is the evidence lower bound. */
+  beta: number;
+  /** Steps over which beta grows from 0 to its value; default 0. */
+  betaWarmup: number;
+  /** Period in steps after which beta begins at 0 again, growing over the first half of it; 0, the default: never. */
+  betaCycle: number;
+  /** Nats of KL divergence per dimension of z that cost nothing; default 0. */
+  freeBits: number;
+}
+
+/** @internal How the VAE's own settings are checked, with their defaults. */
+export const vaeSettings = {
+  hidden: z._default(z.pipe(z.array(z.unknown()).check(z.maxLength(MOST_HIDDEN)), z.array(positiveInt)), [512, 256]),
+  latent: z._default(positiveInt, 2),
+  likelihood: z._default(z.enum(['bernoulli', 'gaussian']), 'bernoulli'),
+  sigma: z._default(z.union([f32Positive, z.literal('learned')]), 'learned'),
+  binarize: z._default(z.enum(['none', 'dynamic']), 'none'),
+  beta: z._default(f32NonNegative, 1),
+  betaWarmup: z._default(stepCount, 0),
+  betaCycle: z._default(stepCount, 0),
+  freeBits: z._default(f32NonNegative, 0),
+} satisfies { [Name in Exclude<keyof VaeConfig, keyof TrainConfig>]: z.ZodMiniType<VaeConfig[Name]> };
 
 const schema = z.strictObject({ ...vaeSettings, ...trainSettings });
 

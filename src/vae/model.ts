@@ -5,7 +5,7 @@ import { gaussian } from '../nn/loss.ts';
 import { reparameterize } from '../nn/reparameterize.ts';
 import type { Tape, Value } from '../nn/tape.ts';
 import type { Weight } from '../nn/weight.ts';
-import { defineModel, pixelsOf, settle } from '../train/model.ts';
+import { defineModel, type ModelDefinition, pixelsOf, settle } from '../train/model.ts';
 import { ConfigError, type VaeConfig, vaeSettings } from './config.ts';
 
 /** q(z|x): images (B, D) -> (B, 2 L), μ, then log σ². Both heads are one product. */
@@ -37,11 +37,13 @@ function klWeight({ beta, betaWarmup, betaCycle }: VaeConfig): Weight {
   return beta;
 }
 
+export type VaeViews = 'encode' | 'decode' | 'reconstruct';
+
 /**
  * The variational autoencoder of Kingma & Welling 2014 with dense layers: q(z|x) = N(μ, diag σ²), p(x|z) Bernoulli,
  * loss = BCE + beta KL.
  */
-export const vae = defineModel({
+export const vae: ModelDefinition<VaeConfig, VaeViews> = defineModel({
   kind: 'vae',
   version: 1,
   settings: vaeSettings,
@@ -67,8 +69,6 @@ export const vae = defineModel({
     },
   },
 });
-
-export type VaeViews = keyof typeof vae.views;
 
 /** The matrix products of a training step, for the tuner. @param imageSize D, pixels of an image */
 export function vaeProblems(config: Partial<VaeConfig>, imageSize: number): readonly DenseProblem[] {
