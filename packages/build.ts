@@ -68,6 +68,18 @@ const hostPlugin: Plugin = {
   },
 };
 
+/** Outside of the repository there are no scripts to name in a message: its commands are the other package's. */
+const commandPlugin: Plugin = {
+  name: 'webgpu-vae-commands',
+  transform: {
+    filter: { id: /[\\/]src[\\/](cli|host)[\\/].*\.ts$/ },
+    handler: (code) => ({
+      code: code.replace(/npm run (setup|doctor|tune|train)( --)?/g, 'npx webgpu-vae-cli $1'),
+      map: null,
+    }),
+  },
+};
+
 /** `vendor/<package>` for another package's module. */
 function foreignChunk(id: string): string | null {
   const name = packageOf(id);
@@ -101,7 +113,7 @@ async function bundle(
         '#sha256': join(ROOT, `src/host/sha256.${sha256}.ts`),
       },
     },
-    plugins: [hostPlugin, shaderPlugin()],
+    plugins: [hostPlugin, shaderPlugin(), commandPlugin],
     onLog(level, log) {
       if (level === 'warn') throw new Error(`bundle ${folder}: ${log.message}`);
     },

@@ -9,9 +9,10 @@ export function shader(file: string, text: string): string {
   return file;
 }
 
-/** A name put together while running, which is one of those. */
-export function among(file: string, _candidates: readonly string[]): string {
-  return file;
+/** A name put together while running, which must be one of those: that keeps them all in the build. */
+export function among(file: string, candidates: readonly string[]): string {
+  if (candidates.includes(file)) return file;
+  throw new Error(`shaders: ${file} is none of ${candidates.join(', ')}`);
 }
 
 /** The text of a shader file of this folder, in the built package. */

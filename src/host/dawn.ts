@@ -39,8 +39,14 @@ export async function loadDawn(): Promise<Dawn> {
     Object.assign(globalThis, dawn.globals);
     return dawn;
   } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+    if (isMissing) {
+      throw new NoAdapterError('load Dawn: expected the npm package "webgpu", found none: run `npm install webgpu`', {
+        cause: error,
+      });
+    }
     throw new NoAdapterError(
-      `load Dawn: the npm package "webgpu" does not load on ${process.platform}-${process.arch}: run \`npm ci\`; if it still fails, this system is not supported (${(error as Error).message.split('\n')[0]})`,
+      `load Dawn: the npm package "webgpu" does not load on ${process.platform}-${process.arch}: install it anew; if it still fails, this system is not supported (${(error as Error).message.split('\n')[0]})`,
       { cause: error },
     );
   }

