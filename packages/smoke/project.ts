@@ -30,9 +30,12 @@ export async function run(
   [program, ...args]: readonly [string, ...string[]],
   { mayFail = false, env = {} }: { mayFail?: boolean; env?: Record<string, string> } = {},
 ): Promise<Ran> {
-  // Without what npm and the test runner tell their children, and without the repository's own programs.
+  // Without what npm and the test runner tell their children, but for the way to the registry, and without the repository's programs.
   const clean = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|FORCE_COLOR|NODE_OPTIONS|INIT_CWD|NODE_PATH|TEST_|PLAYWRIGHT_)/i.test(name),
+    ([name]) =>
+      !/^(npm_(?!config_(registry|cache|userconfig|cafile|proxy|https_proxy)$)|FORCE_COLOR|NODE_OPTIONS|INIT_CWD|NODE_PATH|TEST_|PLAYWRIGHT_)/i.test(
+        name,
+      ),
   );
   const path = (process.env.PATH ?? '').split(':').filter((part) => !part.includes('node_modules'));
   const options = { cwd: folder, env: { ...Object.fromEntries(clean), PATH: path.join(':'), ...env } };
