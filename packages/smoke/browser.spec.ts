@@ -67,6 +67,9 @@ async function expectTrained(served: string, path = ''): Promise<void> {
   const server = await serve(served);
   const page = await browser.newPage();
   const troubles: string[] = [];
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) troubles.push(message.text());
+  });
   page.on('pageerror', (error) => troubles.push(String(error)));
   // Of the data the packed files are asked for first, which are not there.
   page.on('requestfailed', (request) => {
@@ -102,7 +105,9 @@ test('installing the engine brings no native code and is small', async () => {
 
 test('a page with an import map needs no bundler', async () => {
   const map = { imports: { 'webgpu-vae': './node_modules/webgpu-vae/dist/index.browser.js' } };
-  const head = `<script type="importmap">${JSON.stringify(map)}</script>`;
+  // Such a page may forbid eval.
+  const policy = `<meta http-equiv="Content-Security-Policy" content="script-src 'self' 'unsafe-inline'">`;
+  const head = `${policy}<script type="importmap">${JSON.stringify(map)}</script>`;
   await writeFile(join(folder, 'plain.html'), html('<script type="module" src="main.js"></script>', head));
   await data(folder);
   await expectTrained(folder, 'plain.html');

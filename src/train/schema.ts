@@ -2,7 +2,8 @@
 import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
 
-z.config(english());
+// Jitless: a page's Content-Security-Policy may forbid what zod would otherwise try to compile with.
+z.config({ ...english(), jitless: true });
 
 export const integer = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
   z.int().check(z.minimum(min), z.maximum(max));
