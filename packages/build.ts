@@ -10,6 +10,7 @@ import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/utils';
+import { reflectionPlugin } from './reflection.ts';
 import { shaderPlugin } from './shaders.ts';
 import { copyTypes } from './types.ts';
 
@@ -113,7 +114,7 @@ async function bundle(
         '#sha256': join(ROOT, `src/host/sha256.${sha256}.ts`),
       },
     },
-    plugins: [hostPlugin, shaderPlugin(), commandPlugin],
+    plugins: [hostPlugin, shaderPlugin(), commandPlugin, reflectionPlugin],
     onLog(level, log) {
       if (level === 'warn') throw new Error(`bundle ${folder}: ${log.message}`);
     },
