@@ -22,6 +22,9 @@ export { LostStepsError } from './train/replay.ts';
 export { type NamedTensor, SafetensorsError } from './train/safetensors.ts';
 export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
 export { ConfigError, type VaeConfig } from './vae/config.ts';
+export type { Posterior } from './vae/heads.ts';
+export { readVae, type VaeFile } from './vae/model-file.ts';
+export { OpenedVae, openVae } from './vae/opened.ts';
 export type { CreateOptions, EpochResult, Progress, Snapshot, SnapshotReason, TrainOptions, Vae } from './vae/vae.ts';
 
 /**

@@ -3,6 +3,7 @@ import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type NamedTensor, SafetensorsError } from '../train/safetensors.ts';
 import { CheckpointError, readCheckpoint, readParameters } from '../vae/checkpoint.ts';
+import { ConfigError } from '../vae/config.ts';
 import type { Snapshot } from '../vae/vae.ts';
 import { UsageError } from './errors.ts';
 import { writeFileAtomic } from './files.ts';
@@ -68,14 +69,18 @@ export async function readParameterFile(path: string): Promise<{ parameters: Nam
   return { parameters, notices };
 }
 
-async function isFolder(path: string): Promise<boolean> {
+export async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   );
 }
 
-async function readFrom<T>(path: string, parse: (bytes: Uint8Array) => T): Promise<T> {
+/**
+ * What `parse` makes of a file.
+ * @throws UsageError if it cannot be read; what `parse` throws of a file that is no model, with the path before it
+ */
+export async function readFrom<T>(path: string, parse: (bytes: Uint8Array) => T): Promise<T> {
   let bytes: Uint8Array;
   try {
     const { size } = await stat(path);
@@ -90,7 +95,7 @@ async function readFrom<T>(path: string, parse: (bytes: Uint8Array) => T): Promi
   try {
     return parse(bytes);
   } catch (error) {
-    if (error instanceof CheckpointError || error instanceof SafetensorsError)
+    if (error instanceof CheckpointError || error instanceof SafetensorsError || error instanceof ConfigError)
       error.message = `${path}: ${error.message}`;
     throw error;
   }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { DoctorOptions } from './doctor.ts';
 import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
+import { exploreCommands } from './explore-command.ts';
 import { colours } from './format.ts';
 import { refuseSwallowedOptions } from './npm-options.ts';
 import { option, text } from './options.ts';
@@ -40,7 +41,7 @@ export async function main(args: string[]): Promise<number> {
 function explain(error: unknown): string {
   // Commander's answer to a missing command is the help text itself.
   if (error instanceof CommanderError && error.code === 'commander.help') {
-    return 'no command given, expected train, tune, doctor or setup: see webgpu-vae --help';
+    return 'no command given, such as train: see webgpu-vae --help';
   }
   return oneLine(error).replace(/^error: /, '');
 }
@@ -59,6 +60,14 @@ export function program(finish: (exitCode: number) => void): Command {
   const commands = [
     trainCommand(async (settings) => finish(await (await import('./train.ts')).train(settings))),
     tuneCommand(async (settings) => finish(await (await import('./tune.ts')).tune(settings))),
+    ...exploreCommands({
+      sample: async (settings) => finish(await (await import('./explore/sample.ts')).sample(settings)),
+      reconstruct: async (settings) => finish(await (await import('./explore/reconstruct.ts')).reconstruct(settings)),
+      encode: async (settings) => finish(await (await import('./explore/encode.ts')).encode(settings)),
+      interpolate: async (settings) => finish(await (await import('./explore/interpolate.ts')).interpolate(settings)),
+      traverse: async (settings) => finish(await (await import('./explore/traverse.ts')).traverse(settings)),
+      manifold: async (settings) => finish(await (await import('./explore/manifold.ts')).manifold(settings)),
+    }),
     new Command('doctor')
       .summary('list the adapters and check the kernels on the best one')
       .description(

@@ -1,5 +1,4 @@
 /** Where a training begins: from nothing, from given weights, or where a checkpoint was taken. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterDescription } from '../gpu/device.ts';
 import { resumedConfig, type Snapshot } from '../train/snapshot.ts';
@@ -7,6 +6,7 @@ import { ConfigError } from '../vae/config.ts';
 import type { CreateOptions } from '../vae/vae.ts';
 import { findCheckpoint, readParameterFile } from './checkpoint-file.ts';
 import { UsageError } from './errors.ts';
+import { type RunRecord, readRecord } from './open-model.ts';
 import type { TrainSettings } from './train-command.ts';
 
 /** The name of the data set that comes with the program. */
@@ -101,18 +101,4 @@ function dataOf(snapshot: Snapshot, { data }: RunRecord): string | undefined {
   throw new UsageError(
     `resume: the checkpoint was made with the data set ${JSON.stringify(name)}, expected --data with its folder, got none`,
   );
-}
-
-/** What config.json says of a run's data, unchecked: the file may be missing, or anybody's. */
-interface RunRecord {
-  data?: unknown;
-  transpose?: unknown;
-}
-
-async function readRecord(path: string): Promise<RunRecord> {
-  try {
-    return Object(JSON.parse(await readFile(path, 'utf8'))) as RunRecord;
-  } catch {
-    return {};
-  }
 }

@@ -162,6 +162,11 @@ export function readCheckpoint<Config extends TrainConfig, Views extends string>
   return { ...beginning, history, ...takeTensors(tensors, table.entries) };
 }
 
+/** Whether a safetensors file with this metadata is meant as a checkpoint. */
+export function isCheckpoint(metadata: Record<string, string>): boolean {
+  return own(metadata, VERSION_KEY) !== undefined;
+}
+
 /** The model for its settings and images; nothing is allocated. */
 function settleOn<Config extends TrainConfig, Views extends string>(
   definition: ModelDefinition<Config, Views>,

@@ -7,6 +7,7 @@ import type * as options from '../train/options.ts';
 import type * as snapshots from '../train/snapshot.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { VaeConfig } from './config.ts';
+import { type Posterior, splitHeads } from './heads.ts';
 import type { Model } from './live.ts';
 import { type VaeViews, vae } from './model.ts';
 
@@ -46,20 +47,9 @@ export class Vae extends Trainer<VaeConfig, VaeViews> {
    * q(z|x) of images: `images` (n, D), u8 from 0 to 255 or f32 from 0 to 1 as `decode` gives it -> `mu` and `logvar` (n, L) f32.
    * @throws TypeError for another kind of array; RangeError unless the length is a positive multiple of D, and for other levels
    */
-  async encode(
-    images: Uint8Array | Uint8ClampedArray | Float32Array,
-  ): Promise<{ mu: Float32Array; logvar: Float32Array }> {
+  async encode(images: Uint8Array | Uint8ClampedArray | Float32Array): Promise<Posterior> {
     const { heads } = await this.viewImages('encode', images);
-    const { latent } = this.config;
-    const rows = heads!.length / (2 * latent);
-    const mu = new Float32Array(rows * latent);
-    const logvar = new Float32Array(rows * latent);
-    for (let row = 0; row < rows; row++) {
-      const at = row * 2 * latent;
-      mu.set(heads!.subarray(at, at + latent), row * latent);
-      logvar.set(heads!.subarray(at + latent, at + 2 * latent), row * latent);
-    }
-    return { mu, logvar };
+    return splitHeads(heads!, this.config.latent);
   }
 
   /**

@@ -38,6 +38,8 @@ export interface ManifoldOptions {
   columns: number;
   title: string;
   subtitle?: string;
+  /** The dimensions of z along the axes, counted from 1; default 1 and 2. */
+  dims?: readonly [number, number];
 }
 
 /** Screen pixels that the sheet is magnified to at most, and beyond which it is reduced. */
@@ -50,6 +52,11 @@ const AXIS_BOTTOM = 56;
 /** One decimal less would make neighbours equal; a true minus sign is as wide as a digit. */
 function tickLabel(value: number): string {
   return (Object.is(value, -0) ? 0 : value).toFixed(2).replace('-', '−');
+}
+
+/** `₁₂` of 12. */
+export function subscript(value: number): string {
+  return String(value).replace(/\d/g, (digit) => String.fromCharCode(0x2080 + Number(digit)));
 }
 
 /** Cells to label along an axis: every k-th, centred, at least `room` pixels apart. */
@@ -66,6 +73,7 @@ function labelled(n: number, pitch: number, room: number): number[] {
  */
 export function manifold(options: ManifoldOptions): Buffer {
   const { images, n, rows, columns, title } = options;
+  const [first, second] = (options.dims ?? [1, 2]).map(subscript);
   const { ticks } = manifoldGrid(n);
   const levels = greyLevels(images, { what: 'manifold', count: n * n, rows, columns });
   const limit = Math.max(1, SHEET_LIMIT / n);
@@ -109,11 +117,11 @@ export function manifold(options: ManifoldOptions): Buffer {
 
   ctx.font = `14px "${FONT_FAMILY}"`;
   ctx.textAlign = 'center';
-  ctx.fillText('z₁ = Φ⁻¹(quantile)', left + width / 2, top + height + 42);
+  ctx.fillText(`z${first} = Φ⁻¹(quantile)`, left + width / 2, top + height + 42);
   ctx.save();
   ctx.translate(page.left + 10, top + height / 2);
   ctx.rotate(-Math.PI / 2);
-  ctx.fillText('z₂ = Φ⁻¹(quantile)', 0, 0);
+  ctx.fillText(`z${second} = Φ⁻¹(quantile)`, 0, 0);
   ctx.restore();
   return page.png();
 }

@@ -70,8 +70,12 @@ export interface Page {
   top: number;
   width: number;
   height: number;
+  /** Of the page itself. */
+  fullWidth: number;
   /** The finished page as PNG bytes. */
   png(): Buffer;
+  /** The finished page, on which everything is grey: (height, width) u8. */
+  grey(): { width: number; height: number; grey: Uint8Array };
 }
 
 /** Opens a page with a title above, an optional note below and equal margins around a drawing of the given size. */
@@ -110,6 +114,12 @@ export function openPage(options: PageOptions): Page {
     top,
     width,
     height,
+    fullWidth: canvas.width,
     png: () => canvas.toBuffer('image/png'),
+    grey() {
+      const { width, height } = canvas;
+      const { data } = ctx.getImageData(0, 0, width, height);
+      return { width, height, grey: Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]!) };
+    },
   };
 }

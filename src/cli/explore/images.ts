@@ -1,0 +1,132 @@
+/** The images that a command looks at: files of whoever calls it, or the test images of the model's own run. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, relative } from 'node:path';
+import type { ImageSet } from '../../data/dataset.ts';
+import { DataError } from '../../data/errors.ts';
+import { parseIdxImages } from '../../data/idx.ts';
+import { isPng, readPng } from '../../data/png.ts';
+import { resized } from '../../data/resize.ts';
+import { checkFileSize, unpack } from '../../data/unpack.ts';
+import { findPictures, type PictureFiles, readPictures } from '../../host/pictures.node.ts';
+import { loadMnist, takeFirst } from '../../index.ts';
+import { UsageError } from '../errors.ts';
+import type { FoundModel } from '../open-model.ts';
+
+/** Which images are wanted. */
+export interface ImageChoice {
+  /** A PNG, an IDX file, a folder of PNGs or a data set's; without it the images of the model's run. */
+  images: string | undefined;
+  /** Of a data set: its training or its test images. */
+  set: 'train' | 'test';
+  /** Whether images of another size are scaled to the model's. */
+  resize: boolean;
+  /** Most images; all without it. */
+  count: number | undefined;
+}
+
+/** Images of the model's size. */
+export interface ChosenImages extends ImageSet {
+  /** What they are called in a picture's text. */
+  title: string;
+  /** The file of each, where each has its own. */
+  files?: string[];
+  classNames?: readonly string[];
+}
+
+/**
+ * @throws UsageError if nothing says where the images are; DataError for files that are no images, or of another size
+ */
+export async function chooseImages(choice: ImageChoice, model: FoundModel): Promise<ChosenImages> {
+  const found = await (choice.images === undefined
+    ? ownImages(choice, model)
+    : givenImages(choice.images, choice, model));
+  const { rows, columns } = model.images;
+  if (found.rows !== rows || found.columns !== columns) {
+    if (!choice.resize) {
+      throw new DataError(
+        `${choice.images ?? found.title}: the images are ${found.columns} x ${found.rows} pixels, the model's ${columns} x ${rows}: scale them with --resize`,
+      );
+    }
+    return scaled(found, model.images);
+  }
+  return found;
+}
+
+async function ownImages({ set, count }: ImageChoice, { record, data }: FoundModel): Promise<ChosenImages> {
+  const from = typeof record.data === 'string' ? record.data : data;
+  const isOther = from !== undefined && from !== 'MNIST';
+  if (isOther && typeof record.data !== 'string') {
+    throw new UsageError(`the model was trained on ${JSON.stringify(from)}: say with --images where images are`);
+  }
+  const options = {
+    transpose: record.transpose === true,
+    ...(typeof record.testSize === 'number' && { testSize: record.testSize }),
+  };
+  const loaded = await loadMnist(isOther ? from : undefined, options);
+  const images = atMost(loaded[set], count);
+  return {
+    ...images,
+    title: `${set} images of ${loaded.name}`,
+    ...(loaded.classNames && { classNames: loaded.classNames }),
+  };
+}
+
+async function givenImages(path: string, choice: ImageChoice, model: FoundModel): Promise<ChosenImages> {
+  const { set, count, resize } = choice;
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    const got = error.code === 'ENOENT' ? 'there is none' : error.message;
+    throw new UsageError(`--images: expected a file or a folder at ${path}, ${got}: name another one`, {
+      cause: error,
+    });
+  });
+  if (!found.isDirectory()) return fromFile(path, found.size, choice);
+  const pictures = await findPictures(path);
+  const files = pictures && (pictures[set] ?? pictures.all ?? pictures.train);
+  if (files) return fromPictures(path, files, { count, resize, size: model.images });
+  if ((await readdir(path)).length === 0) {
+    throw new DataError(
+      `--images ${path}: expected PNG pictures or a data set's files, found an empty folder: name another one`,
+    );
+  }
+  const { name, classNames, ...sets } = await loadMnist(path);
+  const images = atMost(sets[set], count);
+  return { ...images, title: `${set} images of ${name}`, ...(classNames && { classNames }) };
+}
+
+/** A picture, or the images of an IDX file. */
+async function fromFile(path: string, sizeBytes: number, { count }: ImageChoice): Promise<ChosenImages> {
+  checkFileSize(sizeBytes, path);
+  const bytes = await readFile(path);
+  const title = basename(path);
+  if (isPng(bytes) || /\.png$/i.test(path)) {
+    const { levels, ...size } = await readPng(bytes, path);
+    return { images: levels, count: 1, ...size, title, files: [title] };
+  }
+  const unpacked = await unpack(bytes, path);
+  return { ...atMost(parseIdxImages(unpacked, path), count), title };
+}
+
+async function fromPictures(
+  folder: string,
+  { paths, labels, classNames }: PictureFiles,
+  { count, resize, size }: { count: number | undefined; resize: boolean; size: { rows: number; columns: number } },
+): Promise<ChosenImages> {
+  const chosen = { paths: paths.slice(0, count), ...(labels && { labels: labels.slice(0, count) }) };
+  const images = await readPictures(chosen, size, { resize });
+  const files = chosen.paths.map((path) => relative(folder, path));
+  return { ...images, title: `pictures of ${basename(folder)}`, files, ...(classNames && { classNames }) };
+}
+
+function atMost(set: ImageSet, count: number | undefined): ImageSet {
+  return count === undefined || count >= set.count ? set : takeFirst(set, count);
+}
+
+function scaled(set: ChosenImages, to: { rows: number; columns: number }): ChosenImages {
+  const { images, count, rows, columns } = set;
+  const result = new Uint8Array(count * to.rows * to.columns);
+  for (let i = 0; i < count; i++) {
+    const levels = images.subarray(i * rows * columns, (i + 1) * rows * columns);
+    result.set(resized({ levels, rows, columns }, to).levels, i * to.rows * to.columns);
+  }
+  return { ...set, images: result, rows: to.rows, columns: to.columns };
+}
