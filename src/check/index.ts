@@ -9,10 +9,12 @@ import { embeddingChecks } from './embedding.ts';
 import { finishStepChecks } from './finish-step.ts';
 import { gatherChecks } from './gather.ts';
 import { gradientChecks } from './gradient.ts';
+import { groupNormChecks } from './group-norm.ts';
 import { layerNormChecks } from './layer-norm.ts';
 import { likelihoodChecks } from './likelihood.ts';
 import { recorderChecks } from './recorders.ts';
 import { reparameterizeChecks } from './reparameterize.ts';
+import { resampleChecks } from './resample.ts';
 import { softmaxCrossEntropyChecks } from './softmax-cross-entropy.ts';
 import { stepScheduleChecks } from './step-schedule.ts';
 import { tapeChecks } from './tape.ts';
@@ -35,6 +37,8 @@ export function allChecks(): Check[] {
     ...denseChecks(),
     ...elementwiseChecks(),
     ...layerNormChecks(),
+    ...groupNormChecks(),
+    ...resampleChecks(),
     ...embeddingChecks(),
     ...stepScheduleChecks(),
     ...likelihoodChecks(),

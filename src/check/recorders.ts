@@ -7,6 +7,7 @@ import { embedding, layerNorm } from '../nn/layers.ts';
 import { bernoulli, gaussian, gaussianHeads, softmaxCrossEntropy } from '../nn/loss.ts';
 import { reparameterize } from '../nn/reparameterize.ts';
 import type { Check, CheckReport } from './check.ts';
+import { imageOperations } from './image-recorders.ts';
 import { checkOperation, type OperationCheck } from './operation.ts';
 import { erf } from './reference/activation.ts';
 import { bceOf } from './reference/dense.ts';
@@ -169,7 +170,12 @@ function operations(B: number, C: number): OperationCheck[] {
 }
 
 export function recorderChecks(): Check[] {
-  return [operations(3, 5), operations(1, 1), operations(8, 16)].flat().map((check): Check => {
+  const images = [
+    imageOperations(2, 3, 5, 6, 3, 2),
+    imageOperations(1, 4, 4, 8, 2, 3),
+    imageOperations(1, 1, 1, 1, 1, 1),
+  ];
+  return [operations(3, 5), operations(1, 1), operations(8, 16), ...images].flat().map((check): Check => {
     const run = (device: Device): Promise<CheckReport> => checkOperation(device, check);
     return { name: check.name, op: 'recorder', run };
   });

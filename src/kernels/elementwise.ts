@@ -4,6 +4,14 @@ import { packagedKernel } from './shaders.ts';
 
 const WORKGROUP_SIZE = 64;
 
+/** Sizes of workgroups that add up numbers together. */
+const SUM_WORKGROUPS = [8, 16, 32, 64] as const;
+
+/** Threads of the workgroup that adds up `length` Elements with `workgroup_sum`, about as many as there are Elements. */
+export function sumWorkgroup(length: number): number {
+  return SUM_WORKGROUPS.find((size) => size >= length) ?? SUM_WORKGROUPS.at(-1)!;
+}
+
 /** How the gradient of an input is written. */
 export interface SinkOptions {
   label?: string;

@@ -1,21 +1,15 @@
 import { createDispatch, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
 import type { Command } from '../gpu/schedule.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
-import { type SinkOptions, sink } from './elementwise.ts';
+import { type SinkOptions, sink, sumWorkgroup } from './elementwise.ts';
 import { packagedKernel } from './shaders.ts';
 import { expectShape } from './shape.ts';
 
-/** Threads of the workgroup that has a row, at most as many as there are columns. */
-const WORKGROUP_SIZES = [8, 16, 32, 64] as const;
 /** Columns whose parameters' gradients a workgroup adds up. */
 const COLUMNS = 16;
 
 /** What torch.nn.LayerNorm adds to the variance. */
 export const LAYER_NORM_EPSILON = 1e-5;
-
-function workgroupSize(C: number): number {
-  return WORKGROUP_SIZES.find((size) => size >= C) ?? WORKGROUP_SIZES.at(-1)!;
-}
 
 /**
  * out = (inp − mean) rstd · weight + bias, with the mean of each row and rstd = 1 / √(its biased variance + epsilon).
@@ -36,7 +30,7 @@ export function layerNormForward(
   for (const [name, tensor] of Object.entries({ weight, bias })) expectShape(operation, name, tensor, { C });
   for (const [name, tensor] of Object.entries({ mean, rstd })) expectShape(operation, name, tensor, { R });
   const files = ['elementwise.wgsl', 'workgroup_sum.wgsl', 'layer_norm.wgsl'];
-  const kernel = packagedKernel(pool.device, files, { WORKGROUP_SIZE: workgroupSize(C) });
+  const kernel = packagedKernel(pool.device, files, { WORKGROUP_SIZE: sumWorkgroup(C) });
   const params = { rows: R, columns: C, epsilon };
   return createDispatch(pool, label, kernel, tensors, params, linearWorkgroups(pool.device, R, 1));
 }
@@ -88,7 +82,7 @@ export function layerNormBackward(
   const input = createDispatch(
     pool,
     `${label}, input`,
-    packagedKernel(pool.device, [...files, 'layer_norm_backward_input.wgsl'], { WORKGROUP_SIZE: workgroupSize(C) }),
+    packagedKernel(pool.device, [...files, 'layer_norm_backward_input.wgsl'], { WORKGROUP_SIZE: sumWorkgroup(C) }),
     { dout, inp, weight, mean, rstd, ...into.tensors },
     { ...sizes, ...into.params },
     linearWorkgroups(pool.device, R, 1),

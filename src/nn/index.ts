@@ -5,13 +5,15 @@
  */
 
 export type { ActivationFunction } from '../kernels/activation.ts';
+export type { GroupNormActivation } from '../kernels/group-norm.ts';
 export { type StepSchedule, stepFactor } from '../kernels/step-schedule.ts';
 export { type DenseOptions, dense, denseBernoulli, denseStack } from './dense.ts';
 export { activation, add, multiply } from './elementwise.ts';
-export { embedding, layerNorm } from './layers.ts';
+export { embedding, groupNorm, layerNorm } from './layers.ts';
 export { bernoulli, gaussian, gaussianHeads, type LossOptions, softmaxCrossEntropy, squaredError } from './loss.ts';
 export { fanInUniform, type Init, type ModuleSpec, type NamedTensor, type ParameterSpec } from './parameters.ts';
 export { type KlTermOptions, reparameterize } from './reparameterize.ts';
+export { averagePool, upsample } from './resample.ts';
 export {
   expectConstant,
   type ImageShape,

@@ -2,9 +2,11 @@ import { expect, test } from 'playwright/test';
 import { testValues } from '../../src/check/check.ts';
 import * as activation from '../../src/check/reference/activation.ts';
 import * as table from '../../src/check/reference/embedding.ts';
+import * as groups from '../../src/check/reference/group-norm.ts';
 import * as norm from '../../src/check/reference/layer-norm.ts';
 import * as likelihood from '../../src/check/reference/likelihood.ts';
 import * as latent from '../../src/check/reference/reparameterize.ts';
+import * as images from '../../src/check/reference/resample.ts';
 import * as softmax from '../../src/check/reference/softmax-cross-entropy.ts';
 import { scheduleFactor } from '../../src/check/reference/step-schedule.ts';
 import { ACTIVATION_FUNCTIONS } from '../../src/kernels/activation.ts';
@@ -154,6 +156,46 @@ test('layer norm', () => {
     got.dbias.values,
     differences(bias, (values) => loss(inp, weight, values)),
   );
+});
+
+test('group norm, with SiLU and without', () => {
+  const [sizes, epsilon] = [{ B: 2, P: 3, C: 4, G: 2 }, 1e-5];
+  const { B, P, C } = sizes;
+  const inp = testValues(B * P * C, 16).map((value) => value * 2);
+  const weight = testValues(C, 17);
+  const bias = testValues(C, 18);
+  const dout = testValues(B * P * C, 19);
+  for (const activation of ['none', 'silu'] as const) {
+    const loss = (x: ArrayLike<number>, w: ArrayLike<number>, b: ArrayLike<number>) =>
+      dot(groups.groupNorm(x, w, b, sizes, activation, epsilon).out.values, dout);
+    const { moments } = groups.groupNorm(inp, weight, bias, sizes, activation, epsilon);
+    const got = groups.groupNormBackward(dout, inp, weight, bias, moments.values, sizes, activation);
+    const expected = {
+      dinp: differences(inp, (values) => loss(values, weight, bias)),
+      dweight: differences(weight, (values) => loss(inp, values, bias)),
+      dbias: differences(bias, (values) => loss(inp, weight, values)),
+    };
+    for (const name of ['dinp', 'dweight', 'dbias'] as const) {
+      expectClose(`${name}, ${activation}`, got[name].values, expected[name]);
+    }
+  }
+});
+
+test('average pooling and nearest up-sampling', () => {
+  const sizes = [2, 5, 7, 3] as const;
+  const inp = testValues(210, 20);
+  for (const size of [1, 2, 3]) {
+    const pooled = testValues(images.pooledLength(sizes, size), 21);
+    const sum = (values: Float64Array) => dot(images.averagePool(values, sizes, size).values, pooled);
+    expectClose('pooling', images.averagePoolBackward(pooled, sizes, size).values, differences(inp, sum));
+    const large = testValues(210 * size * size, 22);
+    const spread = (values: Float64Array) => dot(images.upsample(values, sizes, size).values, large);
+    expectClose('up-sampling', images.upsampleBackward(large, sizes, size).values, differences(inp, spread));
+  }
+  // By hand: what is left over has no part in a mean, and every pixel becomes a block.
+  const row = [1, 2, 3, 4, 5];
+  expect([...images.averagePool([...row, ...row], [1, 2, 5, 1], 2).values]).toEqual([1.5, 3.5]);
+  expect([...images.upsample([1, 2], [1, 1, 2, 1], 2).values]).toEqual([1, 1, 2, 2, 1, 1, 2, 2]);
 });
 
 test('embedding', () => {

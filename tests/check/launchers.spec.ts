@@ -8,9 +8,11 @@ import { clipNorm } from '../../src/kernels/clip-norm.ts';
 import { embeddingBackward, embeddingForward } from '../../src/kernels/embedding.ts';
 import { freeBits } from '../../src/kernels/free-bits.ts';
 import { gather, gatherLabels, packImages } from '../../src/kernels/gather.ts';
+import { groupNormBackward, groupNormForward } from '../../src/kernels/group-norm.ts';
 import { layerNormForward } from '../../src/kernels/layer-norm.ts';
 import { gaussian, gaussianHeads, squaredError } from '../../src/kernels/likelihood.ts';
 import { reparameterizeBackward } from '../../src/kernels/reparameterize.ts';
+import { averagePoolBackward, averagePoolForward, upsampleForward } from '../../src/kernels/resample.ts';
 import { softmaxCrossEntropy } from '../../src/kernels/softmax-cross-entropy.ts';
 import type { StepSchedule } from '../../src/kernels/step-schedule.ts';
 import { expect, test } from '../support/fixtures.ts';
@@ -64,6 +66,8 @@ test('a tensor or a number that does not fit is refused, with what was expected'
     const moments = { grad: f(64), state: u(4), param: f(64), m: f(64), v: f(64) };
     const loss = { mean: f(2, 4), x: f(2, 4), dmean: f(2, 4), terms: f(1) };
     const latent = { heads: f(2, 6), state: u(4), dz: f(2, 3), dheads: f(2, 6) };
+    const images = { inp: f(2, 3, 3, 4), out: f(2, 3, 3, 4), moments: f(2, 2, 2) };
+    const norm = { ...images, weight: f(4), bias: f(4) };
     const refused: [() => unknown, string][] = [
       [
         () => activationForward(pool, { inp: f(3, 4), out: f(4, 3) }, 'tanh'),
@@ -94,6 +98,30 @@ test('a tensor or a number that does not fit is refused, with what was expected'
       [
         () => layerNormForward(pool, { inp: f(2, 3), weight: f(2), bias: f(3), out: f(2, 3), mean: f(2), rstd: f(2) }),
         'layerNormForward: weight is (2), expected (C=3)',
+      ],
+      [
+        () => groupNormForward(pool, { ...norm, inp: f(2, 3, 3, 5) }, { groups: 2 }),
+        'groupNormForward: groups is 2, expected a divisor of the 5 channels',
+      ],
+      [
+        () => groupNormForward(pool, { ...norm, moments: f(2, 4) }, { groups: 2 }),
+        'groupNormForward: moments is (2, 4), expected (B=2, G=2, pair=2)',
+      ],
+      [
+        () => groupNormBackward(pool, { ...norm, dout: f(2, 3, 3, 4), dweight: f(4), dbias: f(3) }, { groups: 2 }),
+        'groupNormBackward: dbias is (3), expected (C=4)',
+      ],
+      [
+        () => averagePoolForward(pool, { inp: f(1, 5, 3, 2), out: f(1, 1, 1, 2) }, { size: 4 }),
+        'averagePoolForward: size is 4, expected at most the sides of the images, 5 x 3 pixels',
+      ],
+      [
+        () => averagePoolBackward(pool, { dout: f(1, 3, 1, 2), dinp: f(1, 5, 3, 2) }, { size: 2 }),
+        'averagePoolBackward: dout is (1, 3, 1, 2), expected (B=1, rows=2, columns=1, C=2)',
+      ],
+      [
+        () => upsampleForward(pool, { inp: f(1, 2, 3, 2), out: f(1, 4, 6, 2) }, { factor: 1.5 }),
+        'upsampleForward: factor is 1.5, expected a whole number from 1',
       ],
       [
         () => embeddingForward(pool, { indices: u(2), weight: f(5, 3), out: f(2, 4) }),

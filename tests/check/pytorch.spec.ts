@@ -9,6 +9,7 @@ import { clipNorm, clipNormParts } from '../../src/kernels/clip-norm.ts';
 import { denseBackward, denseBackwardWeight, denseForward } from '../../src/kernels/dense.ts';
 import { embeddingBackward, embeddingForward } from '../../src/kernels/embedding.ts';
 import { finishStep } from '../../src/kernels/finish-step.ts';
+import { groupNormBackward, groupNormForward } from '../../src/kernels/group-norm.ts';
 import { layerNormBackward, layerNormForward } from '../../src/kernels/layer-norm.ts';
 import {
   bernoulli,
@@ -18,6 +19,12 @@ import {
   likelihoodTerms,
   squaredError,
 } from '../../src/kernels/likelihood.ts';
+import {
+  averagePoolBackward,
+  averagePoolForward,
+  upsampleBackward,
+  upsampleForward,
+} from '../../src/kernels/resample.ts';
 import { softmaxCrossEntropy } from '../../src/kernels/softmax-cross-entropy.ts';
 import type { StepSchedule } from '../../src/kernels/step-schedule.ts';
 import { expect, test } from '../support/fixtures.ts';
@@ -38,7 +45,7 @@ type Loss = 'squared_error' | 'gaussian' | 'gaussian_learned' | 'gaussian_heads'
 
 interface GoldenCase {
   config: {
-    model: 'classifier' | Loss;
+    model: 'classifier' | 'images' | Loss;
     learningRate: number;
     weightDecay?: number;
     maxNorm?: number;
@@ -193,6 +200,54 @@ function autoencoder(
   return { commands, terms };
 }
 
+/** The same numbers, in another shape. */
+function reshaped(tensor: Tensor, shape: readonly number[]): Tensor {
+  return view(tensor, `${tensor.label}, reshaped`, shape, 0);
+}
+
+/** dense as images, group norm with SiLU, up-sampling, average pooling with a rest, group norm, dense, cross-entropy. */
+function images(pool: BufferPool, { value, gradient }: Flat, x: Tensor): { commands: Command[]; terms: Tensor } {
+  const labels = pool.tensor('labels', [B], { dtype: 'u32', data: Uint32Array.from(golden.batch.labels) });
+  const image = (name: string, size: number) => pool.tensor(name, [B, size, size, 4]);
+  const [s, ds, t, dt] = [image('s', 3), image('ds', 3), image('t', 3), image('dt', 3)];
+  const [large, dlarge] = [image('large', 9), image('dlarge', 9)];
+  const [pooled, dpooled, n, dn] = [image('pooled', 4), image('dpooled', 4), image('n', 4), image('dn', 4)];
+  const [logits, dlogits, terms] = [
+    pool.tensor('logits', [B, 4]),
+    pool.tensor('dlogits', [B, 4]),
+    pool.tensor('terms', [B]),
+  ];
+  const of = (name: string) => ({ weight: value(`${name}.weight`), bias: value(`${name}.bias`) });
+  const dof = (name: string) => ({ dweight: gradient(`${name}.weight`), dbias: gradient(`${name}.bias`) });
+  const moments = { first: pool.tensor('moments 1', [B, 2, 2]), second: pool.tensor('moments 2', [B, 1, 2]) };
+  const [first, second] = [{ groups: 2, activation: 'silu' as const }, { groups: 1 }];
+  const norm1 = { inp: s, ...of('norm1'), moments: moments.first };
+  const norm2 = { inp: pooled, ...of('norm2'), moments: moments.second };
+  const out = { inp: reshaped(n, [B, 64]), weight: value('out.weight') };
+  const commands = [
+    ...denseForward(pool, { inp: x, ...of('inp'), out: reshaped(s, [B, 36]) }),
+    groupNormForward(pool, { ...norm1, out: t }, first),
+    upsampleForward(pool, { inp: t, out: large }, { factor: 3 }),
+    averagePoolForward(pool, { inp: large, out: pooled }, { size: 2 }),
+    groupNormForward(pool, { ...norm2, out: n }, second),
+    ...denseForward(pool, { ...out, bias: value('out.bias'), out: logits }),
+    softmaxCrossEntropy(pool, { logits, labels, dlogits, terms }),
+    ...denseBackward(pool, { dout: dlogits, ...out, ...dof('out'), dinp: reshaped(dn, [B, 64]) }),
+    ...groupNormBackward(pool, { ...norm2, dout: dn, ...dof('norm2'), dinp: dpooled }, second),
+    averagePoolBackward(pool, { dout: dpooled, dinp: dlarge }, { size: 2 }),
+    upsampleBackward(pool, { dout: dlarge, dinp: dt }, { factor: 3 }),
+    ...groupNormBackward(pool, { ...norm1, dout: dt, ...dof('norm1'), dinp: ds }, first),
+    ...denseBackwardWeight(pool, { dout: reshaped(ds, [B, 36]), inp: x, ...dof('inp') }),
+  ];
+  return { commands, terms };
+}
+
+/** The commands of a step of the model that a case names, and its loss terms. */
+function stepOf(pool: BufferPool, flat: Flat, x: Tensor, model: GoldenCase['config']['model']) {
+  if (model === 'classifier') return classifier(pool, flat, x);
+  return model === 'images' ? images(pool, flat, x) : autoencoder(pool, flat, x, model);
+}
+
 /** Clipping where the case has it, and the step of Adam or AdamW. */
 function optimizer(pool: BufferPool, flat: Flat, state: Tensor, config: GoldenCase['config']): Command[] {
   const { learningRate, weightDecay, maxNorm, schedule } = config;
@@ -219,8 +274,7 @@ for (const [name, { config, initial, losses, weights, float32Difference }] of Ob
       const state = pool.tensor('state', [4], { dtype: 'u32' });
       const ring = pool.tensor('losses', [golden.steps, 1]);
       const x = pool.tensor('x', [B, D], { data: Float32Array.from(golden.batch.x.flat()) });
-      const { model } = config;
-      const step = model === 'classifier' ? classifier(pool, flat, x) : autoencoder(pool, flat, x, model);
+      const step = stepOf(pool, flat, x, config.model);
       const schedule = [
         ...step.commands,
         finishStep(pool, { terms: [step.terms], state, losses: ring }, { batch: B, count: B }),

@@ -11,6 +11,8 @@ of sums over a row. The models:
     autoencoder: Linear, SiLU, Linear, GELU in its form with tanh, Linear, and one of these losses on x:
         squared_error, gaussian (sigma 0.3), gaussian_learned (one log sigma^2 for all), gaussian_heads (a log sigma^2 for every
         pixel, from the same product as the means), bernoulli (from logits)
+    images: s = Linear(x) as images of 3 x 3 pixels with 4 channels, side by side; t = SiLU(GroupNorm(s, 2 groups)), three times as
+        large (nearest), averaged over 2 x 2 pixels without the last row and column, GroupNorm(1 group), Linear, cross-entropy
 A learning rate follows torch.optim.lr_scheduler.LambdaLR with the factor that the case's schedule says, as
 src/kernels/step-schedule.ts defines it. Weight decay goes for matrices and tables, not for biases, layer norms and log sigma^2.
 
@@ -74,6 +76,7 @@ CASES = {
     },
     "gaussian heads, adam": {"model": "gaussian_heads", "learningRate": 2e-3, "seed": 7},
     "bernoulli, adam": {"model": "bernoulli", "learningRate": 3e-3, "seed": 8},
+    "images, adam": {"model": "images", "learningRate": 3e-3, "seed": 9},
 }
 
 
@@ -120,8 +123,25 @@ class Autoencoder(nn.Module):
         return -torch.distributions.Normal(pred, torch.exp(0.5 * logvar)).log_prob(x).sum() / len(x)
 
 
+class Images(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inp = nn.Linear(WIDTH, 3 * 3 * 4)
+        self.norm1 = nn.GroupNorm(2, 4)
+        self.norm2 = nn.GroupNorm(1, 4)
+        self.out = nn.Linear(4 * 4 * 4, 4)
+
+    def loss(self, batch):
+        s = self.inp(batch["x"]).reshape(-1, 3, 3, 4).permute(0, 3, 1, 2)
+        t = F.interpolate(F.silu(self.norm1(s)), scale_factor=3, mode="nearest")
+        pooled = self.norm2(F.avg_pool2d(t, 2)).permute(0, 2, 3, 1)
+        return F.cross_entropy(self.out(pooled.flatten(1)), batch["labels"])
+
+
 def model_of(config):
-    return Classifier() if config["model"] == "classifier" else Autoencoder(config["model"])
+    if config["model"] == "classifier":
+        return Classifier()
+    return Images() if config["model"] == "images" else Autoencoder(config["model"])
 
 
 def factor(schedule, done):
