@@ -1,13 +1,15 @@
 /**
  * `npm run api`: writes the public interface, names and signatures of every entry, to packages/api.md; what is recorded there
- * is compared by `npm run smoke`, so that it does not change unnoticed. Reads what `npm run build:lib` made.
+ * is compared by `npm test`, so that it does not change unnoticed.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ESTree, parseSync } from 'rolldown/utils';
+import { writeTypes } from './types.ts';
 
-const PACKAGE = fileURLToPath(new URL('../build/webgpu-vae', import.meta.url));
+const MANIFEST = fileURLToPath(new URL('engine/package.json', import.meta.url));
 export const REPORT = fileURLToPath(new URL('api.md', import.meta.url));
 
 interface Module {
@@ -85,12 +87,23 @@ function exportedNames(path: string): string[] {
 
 /** The report, Markdown. */
 export function apiReport(): string {
-  const manifest = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
+  const folder = mkdtempSync(join(tmpdir(), 'webgpu-vae-api-'));
+  try {
+    writeTypes(join(folder, 'dist/types'));
+    return reportOf(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** @param folder of the package: what its manifest's `types` are relative to */
+function reportOf(folder: string): string {
+  const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8')) as {
     exports: Record<string, string | { types: string }>;
   };
   const entries = Object.entries(manifest.exports).flatMap(([subpath, target]) => {
     if (typeof target === 'string') return [];
-    const path = join(PACKAGE, target.types);
+    const path = join(folder, target.types);
     const parts = exportedNames(path).map((name) => {
       const found = declarations(path, name);
       if (found.length === 0) throw new Error(`api: ${subpath} exports ${name}, which is declared nowhere`);

@@ -3,16 +3,14 @@
  * bundled with what it imports of other packages' small parts, so that nothing else is installed with it; native code and
  * data stay packages of their own.
  */
-import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/utils';
 import { reflectionPlugin } from './reflection.ts';
 import { shaderPlugin } from './shaders.ts';
-import { copyTypes } from './types.ts';
+import { writeTypes } from './types.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BUILD = join(ROOT, 'build');
@@ -188,18 +186,7 @@ async function buildEngine(): Promise<void> {
     'shared/[name]-[hash].js',
   );
   writeNotices(modules, folder);
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
-  const emitted = join(BUILD, 'types');
-  execFileSync(process.execPath, [tsc, '--project', 'tsconfig.types.json', '--outDir', emitted], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  copyTypes(
-    join(emitted, 'src'),
-    Object.values(ENTRIES).map((entry) => entry.replace(/\?.*/, '')),
-    join(folder, 'dist/types'),
-  );
-  rmSync(emitted, { recursive: true });
+  writeTypes(join(folder, 'dist/types'));
 }
 
 async function buildCommandLine(): Promise<void> {

@@ -1,9 +1,31 @@
 /** Declarations as other projects need them. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Since version 6 TypeScript's own library has WebGPU's types, and those of the package would be there twice. */
 const BEFORE_6 = '.ts5.d.ts';
+
+/** Writes the declarations of the engine's package into a folder. */
+export function writeTypes(target: string): void {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const emitted = mkdtempSync(join(tmpdir(), 'webgpu-vae-types-'));
+  try {
+    execFileSync(process.execPath, [tsc, '--project', 'tsconfig.types.json', '--outDir', emitted], {
+      cwd: ROOT,
+      stdio: 'inherit',
+    });
+    const { files } = JSON.parse(readFileSync(join(ROOT, 'tsconfig.types.json'), 'utf8')) as { files: string[] };
+    copyTypes(join(emitted, 'src'), files, target);
+  } finally {
+    rmSync(emitted, { recursive: true });
+  }
+}
 
 /**
  * Copies the declarations that the entries reach, with imports as Node and every setting of `moduleResolution` know them; beside
@@ -13,7 +35,7 @@ const BEFORE_6 = '.ts5.d.ts';
  * @param entries sources, `src/index.ts`
  * @throws for a declaration that names a package whose types users do not have
  */
-export function copyTypes(emitted: string, entries: readonly string[], target: string): void {
+function copyTypes(emitted: string, entries: readonly string[], target: string): void {
   const seen = new Set<string>();
   const place = (path: string, code: string): void => {
     const file = join(target, path);

@@ -9,20 +9,50 @@ import { type Device, openDevice } from './gpu/device.ts';
 import type { VaeConfig } from './vae/config.ts';
 import { type CreateOptions, Vae } from './vae/vae.ts';
 
-export { loadMnist, NoAdapterError } from '#host';
+export { loadMnist, NoAdapterError, type OpenAdapterOptions, tuningStore } from '#host';
+export { type Classes, classesOf, longClassName, shortClassName } from './data/classes.ts';
 export { DataError, type DataSet, type ImageSet, type Labels, takeFirst } from './data/dataset.ts';
+export { TestSizeError } from './data/errors.ts';
+export { readFiles } from './data/files.ts';
+export { type IdxImages, parseIdxImages } from './data/idx.ts';
 export type { LoadOptions } from './data/mnist.ts';
+export { writeNpy } from './data/npy.ts';
+export { barColor, classColors, MOST_COLORS } from './data/palette.ts';
+export { isPng, type Picture, readPng } from './data/png.ts';
+export { resized } from './data/resize.ts';
+export { checkFileSize, unpack } from './data/unpack.ts';
 export { dataHints } from './data/validate.ts';
-export { type Device, DeviceLimitError, DeviceLostError, GpuError } from './gpu/device.ts';
+export {
+  type AdapterDescription,
+  type Device,
+  DeviceLimitError,
+  DeviceLostError,
+  formatBytes,
+  GpuError,
+} from './gpu/device.ts';
+export type { DispatchTime } from './gpu/profiler.ts';
+export { GEMM_VARIANTS, type GemmVariant, supportedVariants, type VariantChoice } from './kernels/gemm.ts';
 export type { Losses } from './train/losses.ts';
 export { NonFiniteError } from './train/non-finite.ts';
 export { BusyError, DisposedError } from './train/queue.ts';
 export { RepeatedDeviceLossError } from './train/recovery.ts';
 export { LostStepsError } from './train/replay.ts';
-export { type NamedTensor, SafetensorsError } from './train/safetensors.ts';
+export {
+  type NamedTensor,
+  readSafetensors,
+  SafetensorsError,
+  type SafetensorsFile,
+  writeSafetensors,
+} from './train/safetensors.ts';
+export { resumedConfig } from './train/snapshot.ts';
+export { type TunedVariants, type TuningStore, tunedVariants } from './train/variants.ts';
 export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
-export { ConfigError, type VaeConfig } from './vae/config.ts';
+export { ConfigError, parseConfig, type VaeConfig } from './vae/config.ts';
+export { type Elbo, elboOf } from './vae/elbo.ts';
 export type { Posterior } from './vae/heads.ts';
+export { LiveDecoder, LiveEncoder, LiveReconstructor, type Model, viewCapacity } from './vae/live.ts';
+export { vaeProblems } from './vae/model.ts';
+export { ModelCopy } from './vae/model-copy.ts';
 export { readVae, type VaeFile } from './vae/model-file.ts';
 export { OpenedVae, openVae } from './vae/opened.ts';
 export type { CreateOptions, EpochResult, Progress, Snapshot, SnapshotReason, TrainOptions, Vae } from './vae/vae.ts';

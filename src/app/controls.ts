@@ -1,5 +1,4 @@
-import { readFiles } from '../host/mnist.browser.ts';
-import { readCheckpoint, type VaeConfig, writeCheckpoint } from '../index.ts';
+import { readCheckpoint, readFiles, type VaeConfig, writeCheckpoint } from 'webgpu-vae';
 import type { Alerts } from './alerts.ts';
 import { dataChooser } from './data-chooser.ts';
 import { button, element, region, saveFile, setEnabled } from './dom.ts';

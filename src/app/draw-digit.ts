@@ -1,6 +1,5 @@
-import { download } from '../gpu/tensor.ts';
-import type { Model } from '../vae/live.ts';
-import { LiveReconstructor } from '../vae/live.ts';
+import { LiveReconstructor, type Model } from 'webgpu-vae';
+import { download } from 'webgpu-vae/kernels';
 import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
 import { formatNumber } from './numbers.ts';

@@ -1,5 +1,4 @@
-import type { Model } from '../vae/live.ts';
-import { LiveDecoder } from '../vae/live.ts';
+import { LiveDecoder, type Model } from 'webgpu-vae';
 import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
 import { formatNumber } from './numbers.ts';

@@ -1,6 +1,4 @@
-import type { Losses } from '../train/losses.ts';
-import type { NonFiniteError } from '../train/non-finite.ts';
-import type { Vae } from '../vae/vae.ts';
+import type { Losses, NonFiniteError, Vae } from 'webgpu-vae';
 import { totalName } from './numbers.ts';
 
 /** The part of a session that tells how training goes. */

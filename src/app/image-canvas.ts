@@ -1,4 +1,4 @@
-import type { Tensor } from '../gpu/tensor.ts';
+import type { Tensor } from 'webgpu-vae/kernels';
 import { element } from './dom.ts';
 import type { Painter, Sheet } from './painter.ts';
 import { printable } from './print.ts';

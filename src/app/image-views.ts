@@ -1,8 +1,5 @@
-import { classesOf } from '../data/classes.ts';
-import type { ImageSet } from '../data/dataset.ts';
-import { normalNumbers } from '../nn/random.ts';
-import type { Model } from '../vae/live.ts';
-import { LiveDecoder, LiveReconstructor } from '../vae/live.ts';
+import { classesOf, type ImageSet, LiveDecoder, LiveReconstructor, type Model } from 'webgpu-vae';
+import { normalNumbers } from 'webgpu-vae/nn';
 import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
 import type { Painter } from './painter.ts';

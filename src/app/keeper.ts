@@ -1,5 +1,4 @@
-import { writeCheckpoint } from '../index.ts';
-import type { Snapshot } from '../vae/vae.ts';
+import { type Snapshot, writeCheckpoint } from 'webgpu-vae';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 import { listRuns, type StoredRun, storeRun } from './storage.ts';

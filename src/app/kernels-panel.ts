@@ -1,8 +1,6 @@
-import { type CheckReport, checksFor, runCheck } from '../check/index.ts';
-import { type AdapterDescription, DeviceLostError, formatBytes } from '../gpu/device.ts';
-import type { DispatchTime } from '../gpu/profiler.ts';
-import { createDevice } from '../index.ts';
-import { stepFlops } from '../kernels/gemm.ts';
+import { type AdapterDescription, createDevice, DeviceLostError, type DispatchTime, formatBytes } from 'webgpu-vae';
+import { type CheckReport, checksFor, runCheck } from 'webgpu-vae/check';
+import { stepFlops } from 'webgpu-vae/kernels';
 import { button, element, region, saveFile, setEnabled, throttled } from './dom.ts';
 import { formatNumber } from './numbers.ts';
 import type { Session } from './session.ts';

@@ -1,7 +1,14 @@
-import { type Classes, classesOf, shortClassName } from '../data/classes.ts';
-import type { DataSet, Labels } from '../data/dataset.ts';
-import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
-import { LiveDecoder, type Model, viewCapacity } from '../vae/live.ts';
+import {
+  type Classes,
+  classesOf,
+  type DataSet,
+  type Labels,
+  LiveDecoder,
+  type Model,
+  shortClassName,
+  viewCapacity,
+} from 'webgpu-vae';
+import { BufferPool, type Tensor, upload } from 'webgpu-vae/kernels';
 import { Dimensions } from './dimensions.ts';
 import { button, element, region } from './dom.ts';
 import type { Posterior } from './draw-digit.ts';

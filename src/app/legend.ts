@@ -1,5 +1,4 @@
-import { type Classes, longClassName } from '../data/classes.ts';
-import { barColor, classColors, MOST_COLORS } from '../data/palette.ts';
+import { barColor, type Classes, classColors, longClassName, MOST_COLORS } from 'webgpu-vae';
 import { element } from './dom.ts';
 
 /** Stops of the colour bar's gradient. */

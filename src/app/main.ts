@@ -1,7 +1,5 @@
+import { DataError, type DataSet, DeviceLimitError, GpuError, loadMnist, NonFiniteError, readFiles } from 'webgpu-vae';
 import './locale.ts';
-import './no-eval.ts';
-import { loadMnist, readFiles } from '../host/mnist.browser.ts';
-import { DataError, type DataSet, DeviceLimitError, GpuError, NonFiniteError } from '../index.ts';
 import { Alerts, BROWSER_HELP } from './alerts.ts';
 import { Controls } from './controls.ts';
 import { dataChooser } from './data-chooser.ts';

@@ -1,6 +1,4 @@
-import type { Losses } from '../train/losses.ts';
-import type { VaeConfig } from '../vae/config.ts';
-import type { EpochResult } from '../vae/vae.ts';
+import type { EpochResult, Losses, VaeConfig } from 'webgpu-vae';
 
 export interface LossPoint extends Losses {
   step: number;

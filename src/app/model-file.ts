@@ -1,6 +1,15 @@
-import { ConfigError, type DataSet, readCheckpoint, readParameters, type Snapshot } from '../index.ts';
-import { type NamedTensor, readSafetensors, SafetensorsError } from '../train/safetensors.ts';
-import { parseConfig, type VaeConfig } from '../vae/config.ts';
+import {
+  ConfigError,
+  type DataSet,
+  type NamedTensor,
+  parseConfig,
+  readCheckpoint,
+  readParameters,
+  readSafetensors,
+  SafetensorsError,
+  type Snapshot,
+  type VaeConfig,
+} from 'webgpu-vae';
 
 /** Larger files are none that this page could have made. */
 const MOST_BYTES = 2 ** 29;

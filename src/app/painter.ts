@@ -1,6 +1,7 @@
-import type { Device } from '../gpu/device.ts';
-import { BufferPool, type Tensor } from '../gpu/tensor.ts';
-import { loadShader } from '../kernels/shaders.ts';
+import type { Device } from 'webgpu-vae';
+import { BufferPool, type Tensor } from 'webgpu-vae/kernels';
+import drawImages from './draw_images.wgsl?raw';
+import drawPoints from './draw_points.wgsl?raw';
 
 /** Red, green, blue in [0, 1]. */
 export type Color = readonly [number, number, number];
@@ -73,18 +74,18 @@ export class Painter {
       color: { srcFactor: 'one', dstFactor: 'one-minus-src-alpha' },
       alpha: { srcFactor: 'one', dstFactor: 'one-minus-src-alpha' },
     };
-    const pipeline = (file: string): GPURenderPipeline => {
-      const module = device.handle.createShaderModule({ label: file, code: loadShader(file) });
+    const pipeline = (label: string, code: string): GPURenderPipeline => {
+      const module = device.handle.createShaderModule({ label, code });
       return device.handle.createRenderPipeline({
-        label: file,
+        label,
         layout: 'auto',
         vertex: { module, entryPoint: 'vertex' },
         fragment: { module, entryPoint: 'fragment', targets: [{ format, blend: premultiplied }] },
         primitive: { topology: 'triangle-strip' },
       });
     };
-    this.#images = pipeline('draw_images.wgsl');
-    this.#points = pipeline('draw_points.wgsl');
+    this.#images = pipeline('draw_images', drawImages);
+    this.#points = pipeline('draw_points', drawPoints);
   }
 
   /** Makes a canvas drawable from this device. */

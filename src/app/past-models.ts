@@ -1,4 +1,4 @@
-import type { NamedTensor } from '../train/safetensors.ts';
+import type { NamedTensor } from 'webgpu-vae';
 
 /** A model as it was at the end of an epoch; epoch 0 is the untrained one. */
 export interface PastModel {

@@ -1,5 +1,4 @@
-import type { Classes } from '../data/classes.ts';
-import type { Labels } from '../data/dataset.ts';
+import type { Classes, Labels } from 'webgpu-vae';
 import type { Frame, Point } from './plane-overlay.ts';
 
 /** What the latent plane knows of the encoded test images on the CPU: for labels, bars and the epoch scrubber. */
@@ -28,7 +27,7 @@ export function classMedians(
   return [...byClass].sort(([a], [b]) => a - b).map(([label, { x, y }]) => ({ label, x: median(x), y: median(y) }));
 }
 
-/** As shaders/draw_points.wgsl has it: the first class on top, all of them from -2.75 to 2.75. */
+/** As draw_points.wgsl has it: the first class on top, all of them from -2.75 to 2.75. */
 function stripMiddle(slot: number, slots: number): number {
   return (5.5 / slots) * (0.5 * (slots - 1) - slot);
 }

@@ -1,5 +1,4 @@
-import type { DataSet } from '../data/dataset.ts';
-import type { Vae } from '../vae/vae.ts';
+import type { DataSet, Vae } from 'webgpu-vae';
 import { Metrics } from './metrics.ts';
 import { PastModels } from './past-models.ts';
 

@@ -1,14 +1,22 @@
-import type { DataSet } from '../data/dataset.ts';
-import { type Device, DeviceLostError } from '../gpu/device.ts';
-import { tuningStore } from '../host/tuning-store.browser.ts';
-import { createDevice, NonFiniteError } from '../index.ts';
-import type { VariantChoice } from '../kernels/gemm.ts';
-import type { NamedTensor } from '../nn/parameters.ts';
-import { tunedVariants } from '../train/variants.ts';
-import type { VaeConfig } from '../vae/config.ts';
-import { vaeProblems } from '../vae/model.ts';
-import type { EpochResult, Progress, Snapshot, TrainOptions, Vae } from '../vae/vae.ts';
-import { Vae as VaeClass } from '../vae/vae.ts';
+import {
+  createDevice,
+  createVae,
+  type DataSet,
+  type Device,
+  DeviceLostError,
+  type EpochResult,
+  type NamedTensor,
+  NonFiniteError,
+  type Progress,
+  type Snapshot,
+  type TrainOptions,
+  tunedVariants,
+  tuningStore,
+  type Vae,
+  type VaeConfig,
+  type VariantChoice,
+  vaeProblems,
+} from 'webgpu-vae';
 import type { Metrics } from './metrics.ts';
 import { Pace } from './pace.ts';
 import { Run } from './run.ts';
@@ -206,7 +214,7 @@ export class Session {
   ): Promise<void> {
     const next = run ?? new Run(data ?? this.data);
     const start = snapshot ? { snapshot } : { variants: await this.#variants(config, next.data) };
-    const vae = await VaeClass.create(this.#device, next.data, config, {
+    const vae = await createVae(this.#device, next.data, config, {
       ...start,
       ...(parameters ? { parameters } : {}),
       reopen: () => this.#reopen(),

@@ -1,4 +1,4 @@
-import type { VaeConfig } from '../vae/config.ts';
+import type { VaeConfig } from 'webgpu-vae';
 import { element } from './dom.ts';
 import { EXPECTED, formatSetting, parseSetting, type SettingName } from './settings.ts';
 

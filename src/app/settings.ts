@@ -1,5 +1,5 @@
-import { F32_MIN } from '../train/schema.ts';
-import { parseConfig, type VaeConfig } from '../vae/config.ts';
+import { parseConfig, type VaeConfig } from 'webgpu-vae';
+import { F32_MIN } from 'webgpu-vae/train';
 
 /** The value that a whole text stands for, or undefined. */
 type Parser<T> = (text: string) => T | undefined;

@@ -1,6 +1,5 @@
-import { z } from 'zod';
-import type { VaeConfig } from '../vae/config.ts';
-import { vae } from '../vae/model.ts';
+import { parseConfig, type VaeConfig } from 'webgpu-vae';
+import * as z from 'zod/mini';
 
 /**
  * Runs in the browser's own storage (IndexedDB), one slot for each: they survive a reload, and stay here. What a run is and
@@ -14,14 +13,19 @@ const STORES = ['runs', 'checkpoints'] as const;
 const MOST_RUNS = 8;
 
 const storedRunSchema = z.object({
-  id: z.string().min(1),
+  id: z.string().check(z.minLength(1)),
   // With what a later version has added.
-  config: z.unknown().transform((config, context) => {
-    const result = vae.schema.safeParse(config);
-    if (result.success) return result.data;
-    context.addIssue({ code: 'custom', message: 'no settings of a VAE' });
-    return z.NEVER;
-  }),
+  config: z.pipe(
+    z.looseObject({}),
+    z.transform((config, context) => {
+      try {
+        return parseConfig(config as Partial<VaeConfig>);
+      } catch (error) {
+        context.issues.push({ code: 'custom', message: String(error), input: config });
+        return z.NEVER;
+      }
+    }),
+  ),
   data: z.object({ name: z.string(), fingerprint: z.string(), trainCount: z.number(), testCount: z.number() }),
   step: z.number(),
   steps: z.number(),

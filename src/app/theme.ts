@@ -1,4 +1,4 @@
-import { barColor, classColors, MOST_COLORS } from '../data/palette.ts';
+import { barColor, classColors, MOST_COLORS } from 'webgpu-vae';
 import type { Color } from './painter.ts';
 
 /** `#rrggbb` -> red, green, blue in [0, 1]. */

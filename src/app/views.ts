@@ -1,8 +1,6 @@
-import { Stopwatch } from '../gpu/stopwatch.ts';
-import { download } from '../gpu/tensor.ts';
-import { flattenParameters } from '../nn/parameters.ts';
-import { LiveEncoder, type Model } from '../vae/live.ts';
-import { ModelCopy } from './model-copy.ts';
+import { LiveEncoder, type Model, ModelCopy } from 'webgpu-vae';
+import { download, Stopwatch } from 'webgpu-vae/kernels';
+import { flattenParameters } from 'webgpu-vae/nn';
 import { Painter } from './painter.ts';
 import type { PastModel } from './past-models.ts';
 import type { Session } from './session.ts';

@@ -1,3 +1,8 @@
+/**
+ * Accuracy checks: every kernel against float64, and an operation of your own.
+ *
+ * @packageDocumentation
+ */
 import type { Device } from '../gpu/device.ts';
 import { supportedVariants } from '../kernels/gemm.ts';
 import { adamChecks } from './adam.ts';

@@ -1,9 +1,8 @@
 /** The accuracy checks as `webgpu-vae doctor` runs them: all or a few, with a line per operation. */
-import type { Check, CheckReport } from '../check/index.ts';
-import { runCheck } from '../check/index.ts';
-import type { Device } from '../gpu/device.ts';
-import { defaultVariant, type GemmVariant } from '../kernels/gemm.ts';
-import { ruleOf } from '../kernels/gemm-variants.ts';
+
+import type { Device, GemmVariant } from 'webgpu-vae';
+import { type Check, type CheckReport, runCheck } from 'webgpu-vae/check';
+import { defaultVariant, ruleOf } from 'webgpu-vae/kernels';
 import { oneLine } from './errors.ts';
 import { colours, duration } from './format.ts';
 import type { Meter } from './progress.ts';

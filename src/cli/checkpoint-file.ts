@@ -1,10 +1,16 @@
 /** Checkpoints on disk: the last one and the one before it. */
+
 import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type NamedTensor, SafetensorsError } from '../train/safetensors.ts';
-import { CheckpointError, readCheckpoint, readParameters } from '../vae/checkpoint.ts';
-import { ConfigError } from '../vae/config.ts';
-import type { Snapshot } from '../vae/vae.ts';
+import {
+  CheckpointError,
+  ConfigError,
+  type NamedTensor,
+  readCheckpoint,
+  readParameters,
+  SafetensorsError,
+  type Snapshot,
+} from 'webgpu-vae';
 import { UsageError } from './errors.ts';
 import { writeFileAtomic } from './files.ts';
 

@@ -1,7 +1,6 @@
 /** Adapters in words. */
-import { formatBytes } from '../gpu/device.ts';
-import { isLavapipe } from '../host/describe.ts';
-import type { AdapterDescription } from '../host/types.ts';
+import { type AdapterDescription, formatBytes } from 'webgpu-vae';
+import { isLavapipe } from 'webgpu-vae/node';
 
 /** `SwiftShader, CPU, Vulkan`. */
 export function adapterLine({ name, type, backend }: AdapterDescription): string {

@@ -1,9 +1,8 @@
 /** `webgpu-vae doctor`: what adapters there are, whether the kernels are right on the one that is used. */
-import type { Check } from '../check/index.ts';
-import type { Device } from '../gpu/device.ts';
-import { chooseCacheFolder } from '../host/cache-folder.ts';
-import { type AdapterDescription, hasVulkanDriver, listAdapters } from '../host/node.ts';
-import { createDevice } from '../index.ts';
+
+import { type AdapterDescription, createDevice, type Device } from 'webgpu-vae';
+import type { Check } from 'webgpu-vae/check';
+import { chooseCacheFolder, hasVulkanDriver, listAdapters } from 'webgpu-vae/node';
 import { adapterLine, fasterAdapter, isLavapipe, limitsLine, reasonForChoice, sourceText } from './describe.ts';
 import { EXIT_FAILED, oneLine } from './errors.ts';
 import { colours } from './format.ts';
@@ -72,7 +71,7 @@ function printAdapters(adapters: AdapterDescription[]): void {
 /** All checks that the adapter can run, or a few of each operation. */
 async function checkAccuracy(device: Device, quick: boolean, checks?: readonly Check[]): Promise<boolean> {
   const [{ allChecks, checksFor }, { quickChecks, runChecks }] = await Promise.all([
-    import('../check/index.ts'),
+    import('webgpu-vae/check'),
     import('./accuracy.ts'),
   ]);
   const all = checks ?? allChecks();

@@ -1,7 +1,5 @@
 /** The pictures of a run: what each shows and what it is called; `pictures/` draws them. */
-import type { DataSet } from '../data/dataset.ts';
-import { elboOf } from '../vae/elbo.ts';
-import type { EpochResult, Vae } from '../vae/vae.ts';
+import { type DataSet, type EpochResult, elboOf, type Vae } from 'webgpu-vae';
 import { imageGrid, latentScatter, lossCurve, manifold, manifoldGrid, reconstructions } from './pictures/index.ts';
 import type { RunFolder } from './run-folder.ts';
 

@@ -1,11 +1,11 @@
 /** From packages unpacked into a folder to the few files of them that lavapipe needs. */
+
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { z } from 'zod';
-import { CONTENTS_FILE, type LavapipeContents } from '../host/lavapipe.ts';
-import { hashFolder, VULKAN_LOADER } from '../host/native-files.ts';
+import { CONTENTS_FILE, hashFolder, type LavapipeContents, VULKAN_LOADER } from 'webgpu-vae/node';
+import * as z from 'zod/mini';
 
 const icdSchema = z.looseObject({ ICD: z.looseObject({ library_path: z.string() }) });
 

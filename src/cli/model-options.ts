@@ -1,6 +1,7 @@
 /** The options that make a model and its training what they are. */
+
 import type { Command, Option } from 'commander';
-import { parseConfig, type VaeConfig } from '../vae/config.ts';
+import { parseConfig, type VaeConfig } from 'webgpu-vae';
 import { UsageError } from './errors.ts';
 import {
   nonNegativeNumber,

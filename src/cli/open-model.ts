@@ -1,7 +1,8 @@
 /** The one way in which commands find a trained model: by its file, by a checkpoint, or by a run's folder. */
+
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readVae, type VaeFile } from '../vae/model-file.ts';
+import { readVae, type VaeFile } from 'webgpu-vae';
 import { CHECKPOINT, isFolder, PREVIOUS_CHECKPOINT, readFrom } from './checkpoint-file.ts';
 import { UsageError } from './errors.ts';
 

@@ -1,7 +1,7 @@
 /** What is printed while something takes long: a bar in a terminal, plain lines elsewhere, nothing when quiet. */
+
 import cliProgress from 'cli-progress';
-import { elboOf } from '../vae/elbo.ts';
-import type { EpochResult, Progress } from '../vae/vae.ts';
+import { type EpochResult, elboOf, type Progress } from 'webgpu-vae';
 import { canRedraw, colours, duration, minusElbo, rate } from './format.ts';
 
 /** Prints a run's progress on stdout. */

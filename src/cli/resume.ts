@@ -1,9 +1,7 @@
 /** Where a training begins: from nothing, from given weights, or where a checkpoint was taken. */
+
 import { join } from 'node:path';
-import type { AdapterDescription } from '../gpu/device.ts';
-import { resumedConfig, type Snapshot } from '../train/snapshot.ts';
-import { ConfigError } from '../vae/config.ts';
-import type { CreateOptions } from '../vae/vae.ts';
+import { type AdapterDescription, ConfigError, type CreateOptions, resumedConfig, type Snapshot } from 'webgpu-vae';
 import { findCheckpoint, readParameterFile } from './checkpoint-file.ts';
 import { UsageError } from './errors.ts';
 import { type RunRecord, readRecord } from './open-model.ts';

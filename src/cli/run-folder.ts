@@ -1,8 +1,8 @@
 /** The folder of a training run: config.json, metrics.csv, model.safetensors, pictures. */
+
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { elboOf } from '../vae/elbo.ts';
-import type { EpochResult } from '../vae/vae.ts';
+import { type EpochResult, elboOf } from 'webgpu-vae';
 import { CHECKPOINT, PREVIOUS_CHECKPOINT, writeCheckpointFile } from './checkpoint-file.ts';
 import { UsageError } from './errors.ts';
 import { cannotWrite, removeTemporaryFiles, writeFileAtomic } from './files.ts';

@@ -1,6 +1,8 @@
 /** `webgpu-vae setup`: installs lavapipe where it may, or puts it into the user's cache folder. */
+
 import { fileURLToPath } from 'node:url';
-import { type AdapterDescription, listAdapters } from '../host/node.ts';
+import type { AdapterDescription } from 'webgpu-vae';
+import { listAdapters } from 'webgpu-vae/node';
 import { adapterLine, isLavapipe } from './describe.ts';
 import { oneLine } from './errors.ts';
 import { factsHere, type InstallStep, installPlan, isRoot, shellLines } from './install-plan.ts';

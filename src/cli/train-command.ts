@@ -1,6 +1,5 @@
 import { Command } from 'commander';
-import { GEMM_VARIANTS, type GemmVariant } from '../kernels/gemm.ts';
-import type { VaeConfig } from '../vae/config.ts';
+import { GEMM_VARIANTS, type GemmVariant, type VaeConfig } from 'webgpu-vae';
 import { modelOptions, modelSettings } from './model-options.ts';
 import { oneOf, option, positiveInteger, positiveNumber, text } from './options.ts';
 

@@ -1,17 +1,28 @@
 /** `webgpu-vae train`: from settings to a folder of results. */
+
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { TestSizeError } from '../data/errors.ts';
-import { dataHints } from '../data/validate.ts';
-import { tuningStore } from '../host/node.ts';
-import { createDevice, createVae, type DataSet, type Device, loadMnist, takeFirst } from '../index.ts';
-import { supportedVariants, type VariantChoice } from '../kernels/gemm.ts';
-import { writeSafetensors } from '../train/safetensors.ts';
-import { tunedVariants } from '../train/variants.ts';
-import { writeCheckpoint } from '../vae/checkpoint.ts';
-import { elboOf } from '../vae/elbo.ts';
-import { vaeProblems } from '../vae/model.ts';
-import type { EpochResult, Snapshot, Vae } from '../vae/vae.ts';
+import {
+  createDevice,
+  createVae,
+  type DataSet,
+  type Device,
+  dataHints,
+  type EpochResult,
+  elboOf,
+  loadMnist,
+  type Snapshot,
+  supportedVariants,
+  TestSizeError,
+  takeFirst,
+  tunedVariants,
+  tuningStore,
+  type Vae,
+  type VariantChoice,
+  vaeProblems,
+  writeCheckpoint,
+  writeSafetensors,
+} from 'webgpu-vae';
 import { adapterLine, fasterAdapter } from './describe.ts';
 import { UsageError } from './errors.ts';
 import type { writeEpochFigures, writeFinalFigures } from './figures.ts';

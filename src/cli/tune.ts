@@ -1,10 +1,6 @@
 /** `webgpu-vae tune`: which kernels are the fastest here, and by how much. */
-import { tuningStore } from '../host/node.ts';
-import { createDevice } from '../index.ts';
-import { problemKey } from '../kernels/gemm.ts';
-import type { TunedProblem } from '../kernels/tune.ts';
-import { tunedVariants } from '../train/variants.ts';
-import { vaeProblems } from '../vae/model.ts';
+import { createDevice, tunedVariants, tuningStore, vaeProblems } from 'webgpu-vae';
+import { problemKey, type TunedProblem } from 'webgpu-vae/kernels';
 import { adapterLine } from './describe.ts';
 import { colours } from './format.ts';
 import type { TuneSettings } from './tune-command.ts';

@@ -1,10 +1,9 @@
 /** Lavapipe in the cache folder, for users who may not install packages. */
+
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type CacheChoice, cacheCandidates, chooseCacheFolder } from '../host/cache-folder.ts';
-import { LAVAPIPE_FOLDER } from '../host/lavapipe.ts';
-import { placeFolder } from '../host/native-files.ts';
+import { type CacheChoice, cacheCandidates, chooseCacheFolder, LAVAPIPE_FOLDER, placeFolder } from 'webgpu-vae/node';
 import { CACHED } from './describe.ts';
 import { gatherLavapipe } from './gather-lavapipe.ts';
 import { type AptPaths, packagesIn, type SystemFacts, shellLines, unpackedFolder, userPlan } from './install-plan.ts';

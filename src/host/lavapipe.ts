@@ -15,24 +15,32 @@ export const CONTENTS_FILE = 'contents.json';
 
 const fileName = z.string().check(z.regex(/^[^/]+$/));
 
-const contentsSchema = z.strictObject({
-  format: z.literal(1),
+/** What is in the folder. File names are relative to it. */
+export interface LavapipeContents {
+  format: 1;
   /** The Debian packages that the files are from, for people to read. */
-  packages: z.array(z.string()),
+  packages: string[];
   /** The driver's manifest, for VK_DRIVER_FILES. */
-  manifest: fileName,
+  manifest: string;
   /** A Vulkan loader, if the system had none. */
-  loader: z.nullable(fileName),
+  loader: string | null;
   /** The libraries that the driver needs, each after those that it needs itself. */
-  libraries: z.array(fileName),
+  libraries: string[];
   /** Libraries of the same names that the system had then, too old for this driver. */
-  replaced: z.array(z.strictObject({ path: z.string(), sizeBytes: z.number(), modifiedMs: z.number() })),
+  replaced: { path: string; sizeBytes: number; modifiedMs: number }[];
   /** SHA-256 of every file but this one. */
+  hashes: Record<string, string>;
+}
+
+const contentsSchema: z.ZodMiniType<LavapipeContents> = z.strictObject({
+  format: z.literal(1),
+  packages: z.array(z.string()),
+  manifest: fileName,
+  loader: z.nullable(fileName),
+  libraries: z.array(fileName),
+  replaced: z.array(z.strictObject({ path: z.string(), sizeBytes: z.number(), modifiedMs: z.number() })),
   hashes: z.record(fileName, z.string()),
 });
-
-/** What is in the folder. File names are relative to it. */
-export type LavapipeContents = z.infer<typeof contentsSchema>;
 
 /** Lavapipe in the cache folder. */
 export interface CachedLavapipe {

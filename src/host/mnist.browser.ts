@@ -1,9 +1,9 @@
-/** Data sets in a browser: fetched from a web server, or from files that the visitor gives. */
+/** Data sets in a browser: fetched from a web server. */
 import { DataError, type DataSet } from '../data/dataset.ts';
 import { idxFileBytes } from '../data/idx.ts';
-import { type LoadOptions, missingPart, readMnist, type SourceFile } from '../data/mnist.ts';
-import { candidateNames, type MnistPart, PARTS, sortParts } from '../data/part-names.ts';
-import { checkFileSize, readAll } from '../data/unpack.ts';
+import { type LoadOptions, missingPart, readMnist } from '../data/mnist.ts';
+import { candidateNames, type MnistPart, PARTS } from '../data/part-names.ts';
+import { readAll } from '../data/unpack.ts';
 
 const DEFAULT_BASE = './mnist';
 
@@ -82,37 +82,6 @@ export async function loadMnist(directory: string = DEFAULT_BASE, options: LoadO
       name: directory === DEFAULT_BASE ? 'MNIST' : directory,
       of: (part) => addresses(directory, part).map((url) => ({ name: url, read: () => tryFetch(url, progress) })),
       missing: (part) => missingPart(part, `at ${directory}`, [], "put MNIST's four files there"),
-    },
-    options,
-  );
-}
-
-/**
- * Reads a data set from files that a visitor dropped or chose: MNIST's four, plain or packed, whatever was added to their
- * names. Labels may be missing.
- * @throws DataError when one is missing, unreadable or malformed
- */
-export async function readFiles(files: readonly File[], options: LoadOptions = {}): Promise<DataSet> {
-  const sources = files.map(
-    (file): SourceFile => ({
-      name: file.name,
-      async read() {
-        checkFileSize(file.size, file.name);
-        try {
-          return new Uint8Array(await file.arrayBuffer());
-        } catch (error) {
-          throw explain(error, `read ${file.name}: expected a readable file`, 'choose it again');
-        }
-      },
-    }),
-  );
-  const parts = sortParts(sources, 'among the files');
-  const names = files.map(({ name }) => name);
-  return readMnist(
-    {
-      name: parts.set || 'dropped files',
-      of: (part) => parts.of(part),
-      missing: (part) => missingPart(part, 'among the files', names, "give a data set's four files together"),
     },
     options,
   );

@@ -16,7 +16,7 @@ interface Core extends Tiling {
 export type Layers = 'all' | 'large' | 'none';
 
 /** All there is to know about a variant. */
-interface VariantRule {
+export interface VariantRule {
   /** What it needs of a device, for people, and whether the device has it. Without, it runs everywhere. */
   needs?: { what: string; has(can: Capabilities): boolean };
   core(can: Capabilities): Core;

@@ -4,7 +4,6 @@ import type { Device } from '../gpu/device.ts';
 import { createKernel } from '../gpu/kernel.ts';
 
 /** The text of one file: for what draws, whose pipelines are no kernels. */
-export { loadShader } from '#shaders';
 
 /**
  * Files of the folder `shaders` as modules. A file is named by a literal: the built package holds those shaders whose names

@@ -11,7 +11,16 @@ export { type DenseOptions, dense, denseBernoulli, denseStack } from './dense.ts
 export { activation, add, multiply } from './elementwise.ts';
 export { embedding, groupNorm, layerNorm } from './layers.ts';
 export { bernoulli, gaussian, gaussianHeads, type LossOptions, softmaxCrossEntropy, squaredError } from './loss.ts';
-export { fanInUniform, type Init, type ModuleSpec, type NamedTensor, type ParameterSpec } from './parameters.ts';
+export {
+  fanInUniform,
+  flattenParameters,
+  type Init,
+  type ModuleSpec,
+  type NamedTensor,
+  type ParameterSpec,
+  type ParameterTable,
+} from './parameters.ts';
+export { normalNumbers } from './random.ts';
 export { type KlTermOptions, reparameterize } from './reparameterize.ts';
 export { averagePool, upsample } from './resample.ts';
 export {

@@ -1,6 +1,7 @@
 /** What settings and files are checked with: zod's small form, which is a third of the whole, with its English messages. */
 import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
+import { F32_MAX, F32_MIN } from './f32.ts';
 
 // Jitless: a page's Content-Security-Policy may forbid what zod would otherwise try to compile with.
 z.config({ ...english(), jitless: true });
@@ -16,9 +17,6 @@ export const positiveInt = integer(1, 2 ** 31 - 1);
 /** A number of steps, which may be none. */
 export const stepCount = integer(0, 2 ** 31 - 1);
 
-/** f32's smallest normal number: what is below may be computed with as 0. */
-export const F32_MIN = 2 ** -126;
-const F32_MAX = (2 - 2 ** -23) * 2 ** 127;
 const F32_RANGE = `from ${F32_MIN} to ${F32_MAX}, f32's normal range`;
 
 const inF32 = (value: number): boolean => value >= F32_MIN && value <= F32_MAX;

@@ -7,8 +7,9 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'playwright/test';
 import { DataError, type DataSet } from '../../src/data/dataset.ts';
+import { readFiles } from '../../src/data/files.ts';
 import type { LoadOptions } from '../../src/data/mnist.ts';
-import { loadMnist as fetchMnist, readFiles } from '../../src/host/mnist.browser.ts';
+import { loadMnist as fetchMnist } from '../../src/host/mnist.browser.ts';
 import { loadMnist } from '../../src/host/mnist.node.ts';
 import { idxFile, wideLabels } from './idx-file.ts';
 

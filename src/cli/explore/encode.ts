@@ -1,4 +1,4 @@
-import { writeNpy } from '../../data/npy.ts';
+import { writeNpy } from 'webgpu-vae';
 import type { EncodeSettings } from '../explore-command.ts';
 import type { ChosenImages } from './images.ts';
 import { chooseImages } from './images.ts';

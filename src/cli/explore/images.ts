@@ -1,14 +1,20 @@
 /** The images that a command looks at: files of whoever calls it, or the test images of the model's own run. */
+
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, relative } from 'node:path';
-import type { ImageSet } from '../../data/dataset.ts';
-import { DataError } from '../../data/errors.ts';
-import { parseIdxImages } from '../../data/idx.ts';
-import { isPng, readPng } from '../../data/png.ts';
-import { resized } from '../../data/resize.ts';
-import { checkFileSize, unpack } from '../../data/unpack.ts';
-import { findPictures, type PictureFiles, readPictures } from '../../host/pictures.node.ts';
-import { loadMnist, takeFirst } from '../../index.ts';
+import {
+  checkFileSize,
+  DataError,
+  type ImageSet,
+  isPng,
+  loadMnist,
+  parseIdxImages,
+  readPng,
+  resized,
+  takeFirst,
+  unpack,
+} from 'webgpu-vae';
+import { findPictures, type PictureFiles, readPictures } from 'webgpu-vae/node';
 import { UsageError } from '../errors.ts';
 import type { FoundModel } from '../open-model.ts';
 

@@ -1,5 +1,5 @@
-import { writeNpy } from '../../data/npy.ts';
-import { normalNumbers } from '../../nn/random.ts';
+import { writeNpy } from 'webgpu-vae';
+import { normalNumbers } from 'webgpu-vae/nn';
 import type { InterpolateSettings } from '../explore-command.ts';
 import { animation, strips } from '../pictures/index.ts';
 import { chooseImages } from './images.ts';

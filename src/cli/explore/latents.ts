@@ -1,6 +1,7 @@
 /** z to decode: drawn, between two of them, or with some dimensions changed. Rows (n, L) f32, one after the other. */
-import { normalNumbers } from '../../nn/random.ts';
-import type { Posterior } from '../../vae/heads.ts';
+
+import type { Posterior } from 'webgpu-vae';
+import { normalNumbers } from 'webgpu-vae/nn';
 
 /** Standard normal rows. The same seed gives the same rows, however many are asked for. */
 export function drawLatents(count: number, latent: number, seed: number): Float32Array {

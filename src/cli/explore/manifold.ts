@@ -1,4 +1,4 @@
-import { writeNpy } from '../../data/npy.ts';
+import { writeNpy } from 'webgpu-vae';
 import { UsageError } from '../errors.ts';
 import type { ManifoldSettings } from '../explore-command.ts';
 import { manifold as drawManifold, manifoldGrid } from '../pictures/index.ts';

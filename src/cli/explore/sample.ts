@@ -1,4 +1,4 @@
-import { writeNpy } from '../../data/npy.ts';
+import { writeNpy } from 'webgpu-vae';
 import type { SampleSettings } from '../explore-command.ts';
 import { imageGrid } from '../pictures/index.ts';
 import { drawLatents } from './latents.ts';

@@ -1,8 +1,8 @@
 /** What the commands that look into a model have in common: a model opened, and one file written, whole or not at all. */
+
 import { stat } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
-import { createDevice } from '../../index.ts';
-import { OpenedVae } from '../../vae/opened.ts';
+import { createDevice, OpenedVae } from 'webgpu-vae';
 import { UsageError } from '../errors.ts';
 import type { ExploreSettings } from '../explore-command.ts';
 import { cannotWrite, checkWritable, writeFileAtomic } from '../files.ts';

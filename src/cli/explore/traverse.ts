@@ -1,4 +1,4 @@
-import { writeNpy } from '../../data/npy.ts';
+import { writeNpy } from 'webgpu-vae';
 import type { TraverseSettings } from '../explore-command.ts';
 import { animation, strips, subscript } from '../pictures/index.ts';
 import { chooseImages } from './images.ts';

@@ -1,5 +1,6 @@
 /** The canvas asks for the user's home when it is loaded, and ends the process where there is none: it gets another folder to look into. */
+
 import { tmpdir } from 'node:os';
-import { homeFolder } from '../../host/home.ts';
+import { homeFolder } from 'webgpu-vae/node';
 
 if (homeFolder() === undefined) process.env.HOME = tmpdir();

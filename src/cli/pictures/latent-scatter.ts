@@ -1,7 +1,14 @@
 import type { Chart, ChartConfiguration, LegendItem, Plugin } from 'chart.js';
-import { type Classes, classesOf, longClassName, shortClassName } from '../../data/classes.ts';
-import type { Labels } from '../../data/dataset.ts';
-import { barColor, classColors, MOST_COLORS } from '../../data/palette.ts';
+import {
+  barColor,
+  type Classes,
+  classColors,
+  classesOf,
+  type Labels,
+  longClassName,
+  MOST_COLORS,
+  shortClassName,
+} from 'webgpu-vae';
 import { axis, FONT, niceStep, renderChart } from './chart.ts';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
 

@@ -1,6 +1,5 @@
 import type { ChartDataset, LegendItem } from 'chart.js';
-import type { Losses } from '../../train/losses.ts';
-import { elboOf } from '../../vae/elbo.ts';
+import { elboOf, type Losses } from 'webgpu-vae';
 import { axis, FONT, niceStep, renderChart } from './chart.ts';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
 

@@ -1,6 +1,6 @@
 import { BufferPool, downloadU32, type Tensor, upload } from '../gpu/tensor.ts';
 import { packState, unpackState } from '../kernels/finish-step.ts';
-import type { Model } from '../vae/live.ts';
+import type { Model } from './live.ts';
 
 /**
  * A model's parameters as they were after one step, on the GPU. Training goes on beside it: whatever is computed from a copy

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'playwright/test';
-import { apiReport, REPORT } from '../api.ts';
+import { apiReport, REPORT } from '../../packages/api.ts';
 
 test('the public interface is the recorded one', async () => {
   const recorded = await readFile(REPORT, 'utf8');
