@@ -3,13 +3,11 @@ import type { BufferPool, Tensor } from '../gpu/tensor.ts';
 import { elementwise, type SinkOptions, sink } from './elementwise.ts';
 import { expectShape } from './shape.ts';
 
-type Kind = 'sum_blocks' | 'repeat_blocks';
-
 /** Each pixel of `dinp` from a block of `source`, or each one of `source` into a block of `dinp`. */
 function resample(
   pool: BufferPool,
   operation: string,
-  kind: Kind,
+  file: string,
   { source, dinp, mask }: { source: Tensor; dinp: Tensor; mask?: Tensor | undefined },
   { size, scale, label }: { size: number; scale: number; label: string },
   options: SinkOptions,
@@ -20,7 +18,7 @@ function resample(
   const channels = C % 4 === 0 ? C / 4 : C;
   const params = { channels, rows, columns, source_rows, source_columns, size, scale, ...into.params };
   const tensors = { source, ...into.tensors };
-  return elementwise(pool, label, dinp.shape, ['sink.wgsl', `${kind}.wgsl`], tensors, { params, rowSize: C });
+  return elementwise(pool, label, dinp.shape, ['sink.wgsl', file], tensors, { params, rowSize: C });
 }
 
 function expectWhole(operation: string, name: string, value: number): void {
@@ -75,7 +73,14 @@ export function averagePoolForward(
 ): Dispatch {
   const operation = 'averagePoolForward';
   expectImages(operation, ['inp', inp], ['out', out], (shape) => pooledShape(operation, shape, size));
-  return resample(pool, operation, 'sum_blocks', { source: inp, dinp: out }, { size, scale: size ** -2, label }, {});
+  return resample(
+    pool,
+    operation,
+    'sum_blocks.wgsl',
+    { source: inp, dinp: out },
+    { size, scale: size ** -2, label },
+    {},
+  );
 }
 
 /**
@@ -95,7 +100,7 @@ export function averagePoolBackward(
   return resample(
     pool,
     operation,
-    'repeat_blocks',
+    'repeat_blocks.wgsl',
     { source: dout, dinp, mask },
     { size, scale: size ** -2, label },
     options,
@@ -115,7 +120,14 @@ export function upsampleForward(
 ): Dispatch {
   const operation = 'upsampleForward';
   expectImages(operation, ['inp', inp], ['out', out], (shape) => upsampledShape(operation, shape, factor));
-  return resample(pool, operation, 'repeat_blocks', { source: inp, dinp: out }, { size: factor, scale: 1, label }, {});
+  return resample(
+    pool,
+    operation,
+    'repeat_blocks.wgsl',
+    { source: inp, dinp: out },
+    { size: factor, scale: 1, label },
+    {},
+  );
 }
 
 /**
@@ -135,7 +147,7 @@ export function upsampleBackward(
   return resample(
     pool,
     operation,
-    'sum_blocks',
+    'sum_blocks.wgsl',
     { source: dout, dinp, mask },
     { size: factor, scale: 1, label },
     options,

@@ -59,3 +59,12 @@ test('settings of a model of your own are fields of zod', () => {
     'defineModel own: the setting width is no field of zod 4: write z.number().default(1)',
   );
 });
+
+test('every source names its shaders so that the build finds them', () => {
+  const folder = fileURLToPath(new URL('../../src/', import.meta.url));
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  expect(sources.length).toBeGreaterThan(100);
+  for (const file of sources) {
+    expect(() => importShaders(readFileSync(folder + file, 'utf8'), folder + file), file).not.toThrow();
+  }
+});
