@@ -8,6 +8,7 @@ import { supportedVariants } from '../kernels/gemm.ts';
 import { adamChecks } from './adam.ts';
 import { adamWChecks } from './adamw.ts';
 import type { Check } from './check.ts';
+import { convChecks } from './conv.ts';
 import { denseChecks } from './dense.ts';
 import { elementwiseChecks } from './elementwise.ts';
 import { embeddingChecks } from './embedding.ts';
@@ -40,6 +41,7 @@ export function allChecks(): Check[] {
     ...gatherChecks(),
     ...gradientChecks(),
     ...denseChecks(),
+    ...convChecks(),
     ...elementwiseChecks(),
     ...layerNormChecks(),
     ...groupNormChecks(),

@@ -1,11 +1,13 @@
 /** Every recorder of src/nn against its formula: that it hands the kernels the right tensors, and that the tape takes them in order. */
 import type { Device } from '../gpu/device.ts';
 import type { ActivationFunction } from '../kernels/activation.ts';
+import { conv2d, convTranspose2d } from '../nn/conv.ts';
 import { denseBernoulli } from '../nn/dense.ts';
 import { activation } from '../nn/elementwise.ts';
 import { embedding, layerNorm } from '../nn/layers.ts';
 import { bernoulli, gaussian, gaussianHeads, softmaxCrossEntropy } from '../nn/loss.ts';
 import { reparameterize } from '../nn/reparameterize.ts';
+import { reshape } from '../nn/tape.ts';
 import type { Check, CheckReport } from './check.ts';
 import { imageOperations } from './image-recorders.ts';
 import { checkOperation, type OperationCheck } from './operation.ts';
@@ -169,13 +171,64 @@ function operations(B: number, C: number): OperationCheck[] {
   ];
 }
 
+/**
+ * A convolution (B, 3, 5, C) -> (B, 2, 3, OC) of 2 x 2 with stride 2 and padding 1, and the transposed one back, straight from their
+ * definition, with weights as files have them: (OC, C, 2, 2) of both.
+ */
+function convolutions(B: number, C: number, OC: number): OperationCheck[] {
+  const sizes = `(B=${B}, C=${C}, OC=${OC})`;
+  const [H, W, HO, WO] = [3, 5, 2, 3];
+  /** Every element of the large and the small side and of the weight that meet. */
+  const meet = (visit: (large: number, small: number, weight: number) => void): void => {
+    for (let i = 0; i < B * HO * WO * OC * C * 4; i++) {
+      const [j, k, c] = [i % 2, (i >> 1) % 2, (i >> 2) % C];
+      const small = Math.floor(i / (4 * C));
+      const [o, x, y, b] = [
+        small % OC,
+        Math.floor(small / OC) % WO,
+        Math.floor(small / (OC * WO)) % HO,
+        Math.floor(small / (OC * WO * HO)),
+      ];
+      const [row, column] = [2 * y + k - 1, 2 * x + j - 1];
+      if (row < 0 || row >= H || column < 0 || column >= W) continue;
+      visit(((b * H + row) * W + column) * C + c, small, ((o * C + c) * 2 + k) * 2 + j);
+    }
+  };
+  const layer = { name: 'conv', kernel: 2, stride: 2, padding: 1 };
+  return [
+    {
+      name: `recorder of conv2d, reshaped ${sizes}`,
+      inputs: { x: { shape: [B, H * W * C] } },
+      record: (tape, values) =>
+        reshape(tape, conv2d(tape, reshape(tape, values.x!, [B, H, W, C]), OC, layer), [B, HO * WO * OC]),
+      reference: (values) => {
+        const out = Float64Array.from({ length: B * HO * WO * OC }, (_, i) => values['conv.bias']![i % OC]!);
+        meet((l, s, w) => (out[s]! += values.x![l]! * values['conv.weight']![w]!));
+        return out;
+      },
+    },
+    {
+      name: `recorder of convTranspose2d with SiLU ${sizes}`,
+      inputs: { x: { shape: [B, HO, WO, OC] } },
+      record: (tape, values) => convTranspose2d(tape, values.x!, C, { ...layer, outputPadding: 1, activation: 'silu' }),
+      reference: (values) => {
+        const out = Float64Array.from({ length: B * H * W * C }, (_, i) => values['conv.bias']![i % C]!);
+        meet((l, s, w) => (out[l]! += values.x![s]! * values['conv.weight']![w]!));
+        return out.map((value) => value * logistic(value));
+      },
+    },
+  ];
+}
+
 export function recorderChecks(): Check[] {
   const images = [
     imageOperations(2, 3, 5, 6, 3, 2),
     imageOperations(1, 4, 4, 8, 2, 3),
     imageOperations(1, 1, 1, 1, 1, 1),
   ];
-  return [operations(3, 5), operations(1, 1), operations(8, 16), ...images].flat().map((check): Check => {
+  const layers = [convolutions(2, 1, 4), convolutions(2, 3, 2)];
+  const all = [operations(3, 5), operations(1, 1), operations(8, 16), ...images, ...layers];
+  return all.flat().map((check): Check => {
     const run = (device: Device): Promise<CheckReport> => checkOperation(device, check);
     return { name: check.name, op: 'recorder', run };
   });

@@ -7,6 +7,7 @@
 export type { ActivationFunction } from '../kernels/activation.ts';
 export type { GroupNormActivation } from '../kernels/group-norm.ts';
 export { type StepSchedule, stepFactor } from '../kernels/step-schedule.ts';
+export { type ConvLayerOptions, conv2d, convTranspose2d } from './conv.ts';
 export { type DenseOptions, dense, denseBernoulli, denseStack } from './dense.ts';
 export { activation, add, multiply } from './elementwise.ts';
 export { embedding, groupNorm, layerNorm } from './layers.ts';
@@ -28,6 +29,7 @@ export {
   type ImageShape,
   type Mode,
   type OpRecord,
+  reshape,
   type Sink,
   stopGradient,
   type Tape,

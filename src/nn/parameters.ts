@@ -24,6 +24,16 @@ export interface ParameterSpec {
   init: Init;
   /** Whether an optimizer with weight decay makes it smaller. Default: if it has two dimensions or more. */
   decay?: boolean;
+  /** How files and the user have it, if not as it lies in memory. */
+  file?: FileLayout;
+}
+
+/** A parameter's axes in another order: row-major in memory as `memory`, whose axes `axes` are those in files, given there as `shape`. */
+export interface FileLayout {
+  memory: readonly number[];
+  axes: readonly number[];
+  /** Default: the sizes of these axes; else with some of them as one. */
+  shape?: readonly number[];
 }
 
 /** Some of a module's rows under a name of their own. */
@@ -51,6 +61,7 @@ export interface ParameterEntry {
   offset: number;
   init: Init;
   decay: boolean;
+  file: FileLayout | undefined;
 }
 
 /** Where a module's parameters begin in the flat buffer, in elements, by their names within it. */
@@ -105,14 +116,16 @@ function entriesOf({ name, parameters, parts }: ModuleSpec, offsets: Record<stri
   const entries = (parts ?? [{ name, rows: undefined }]).flatMap((part) => {
     const before = first;
     first += part.rows ?? 0;
-    return named.map(([key, { shape, init, decay = shape.length > 1 }]): ParameterEntry => {
+    return named.map(([key, { shape, init, decay = shape.length > 1, file }]): ParameterEntry => {
       const rest = shape.slice(1);
+      const own = file ? fileShape(file) : shape;
       return {
         name: `${part.name}.${key}`,
-        shape: part.rows === undefined ? [...shape] : [part.rows, ...rest],
+        shape: part.rows === undefined ? [...own] : [part.rows, ...rest],
         offset: offsets[key]! + before * elementCount(rest),
         init,
         decay,
+        file,
       };
     });
   });
@@ -122,6 +135,25 @@ function entriesOf({ name, parameters, parts }: ModuleSpec, offsets: Record<stri
     }
   }
   return entries;
+}
+
+function fileShape({ memory, axes, shape }: FileLayout): readonly number[] {
+  return shape ?? axes.map((axis) => memory[axis]!);
+}
+
+/** Calls `visit` with every place of a parameter in a file, in order, and in memory. */
+function forEachPlace({ memory, axes }: FileLayout, visit: (inFile: number, inMemory: number) => void): void {
+  const strides = memory.map((_, axis) => elementCount(memory.slice(axis + 1)));
+  let next = 0;
+  const walk = (depth: number, at: number): void => {
+    const axis = axes[depth];
+    if (axis === undefined) {
+      visit(next++, at);
+      return;
+    }
+    for (let i = 0; i < memory[axis]!; i++) walk(depth + 1, at + i * strides[axis]!);
+  };
+  walk(0, 0);
 }
 
 /** The numbers that a model begins with. */
@@ -147,7 +179,7 @@ function draw(init: Init, length: number, seed: number, part: number): Float32Ar
 export function flattenParameters(table: ParameterTable, tensors: readonly NamedTensor[]): Float32Array {
   const flat = new Float32Array(table.length);
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  for (const { name, shape, offset } of table.entries) {
+  for (const { name, shape, offset, file } of table.entries) {
     const tensor = byName.get(name);
     if (!tensor) throw new RangeError(`parameters: ${name} is missing, expected ${formatShape(shape)}`);
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {
@@ -164,7 +196,8 @@ export function flattenParameters(table: ParameterTable, tensors: readonly Named
     if (bad >= 0) {
       throw new RangeError(`parameters: ${name}[${bad}] is ${tensor.data[bad]}, expected finite numbers: use others`);
     }
-    flat.set(tensor.data, offset);
+    if (file) forEachPlace(file, (from, to) => (flat[offset + to] = tensor.data[from]!));
+    else flat.set(tensor.data, offset);
     byName.delete(name);
   }
   if (byName.size > 0)
@@ -174,9 +207,9 @@ export function flattenParameters(table: ParameterTable, tensors: readonly Named
 
 /** The named tensors of a flat buffer, as copies. */
 export function nameParameters({ entries }: Pick<ParameterTable, 'entries'>, flat: Float32Array): NamedTensor[] {
-  return entries.map(({ name, shape, offset }) => ({
-    name,
-    shape,
-    data: flat.slice(offset, offset + elementCount(shape)),
-  }));
+  return entries.map(({ name, shape, offset, file }) => {
+    const data = flat.slice(offset, offset + elementCount(shape));
+    if (file) forEachPlace(file, (to, from) => (data[to] = flat[offset + from]!));
+    return { name, shape, data };
+  });
 }

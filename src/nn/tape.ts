@@ -27,6 +27,8 @@ export interface Value {
   readonly relu: boolean;
   /** Whether anything that is trained depends on its gradient: not that of the images. */
   readonly needsGradient: boolean;
+  /** The value that this is in another shape, with the same gradient. */
+  readonly of?: Value;
 }
 
 /** Where an operation puts the gradient of one of its inputs. */
@@ -332,10 +334,11 @@ export class PlanTape extends RecordingTape implements Tape {
     const after: Command[] = [];
     const into = op.inputs.map((value): Sink | undefined => {
       if (!value.needsGradient) return undefined;
-      const gradient = this.#gradientOf(value);
-      const again = this.#written.has(value);
-      this.#written.add(value);
-      if (value.relu && !mask) this.#unmasked.add(value);
+      const { of: whole = value } = value;
+      const gradient = { ...this.#gradientOf(whole), shape: value.tensor.shape };
+      const again = this.#written.has(whole);
+      this.#written.add(whole);
+      if (value.relu && !mask) this.#unmasked.add(whole);
       const sink = { tensor: gradient, mask: value.relu && mask ? value.tensor : undefined, accumulate: again };
       if (!again || accumulate) return sink;
       const scratch = this.tensor(`${gradient.label} of ${op.label}`, gradient.shape);
@@ -354,6 +357,22 @@ export class PlanTape extends RecordingTape implements Tape {
     this.#gradients.set(value, gradient);
     return gradient;
   }
+}
+
+/**
+ * The same numbers in another shape, row by row as they lie in memory. No command: what is written to one is read from the other.
+ * @throws RangeError unless it holds as many numbers
+ */
+export function reshape(tape: Tape, value: Value, shape: readonly number[]): Value {
+  const { label, dtype, shape: before } = value.tensor;
+  if (elementCount(shape) !== elementCount(before)) {
+    const numbers = `${elementCount(before)} numbers`;
+    throw new RangeError(
+      `reshape: ${label} is ${formatShape(before)}, ${numbers}, expected as many, got ${formatShape(shape)}`,
+    );
+  }
+  const tensor = tape.pool ? { ...value.tensor, shape } : outlineTensor(label, shape, dtype);
+  return { ...value, tensor, of: value.of ?? value };
 }
 
 /** The same numbers as a constant: what is computed from it gives no gradient back. */
