@@ -62,6 +62,15 @@ function bindingsOf(end: End, standIn: Tensor): { tensors: Record<string, Tensor
 }
 
 const ACTIVATION_FILES = ['logistic.wgsl', 'silu.wgsl', 'conv_activation.wgsl'];
+const ENDS = {
+  output: [...ACTIVATION_FILES, 'conv_output.wgsl'],
+  gradient: ['conv_gradient.wgsl'],
+};
+const FOLD_ENDS = {
+  output: [...ACTIVATION_FILES, 'conv_fold_output.wgsl'],
+  gradient: ['conv_fold_gradient.wgsl'],
+};
+const DIRECTIONS = { gather: 'conv_gather.wgsl', spread: 'conv_spread.wgsl' };
 
 /** A product by shaders/conv.wgsl; C and OC are multiples of four. */
 interface Product {
@@ -124,10 +133,9 @@ function rowsCommands(
   const core = convCore(pool.device, variants, N);
   const rows = isGather ? Math.ceil((B * HO * WO) / core.rows) : spreadTiles(sizes, core.rows);
   const { tensors, params } = bindingsOf(end, source);
-  const activation = end.kind === 'output' ? ACTIVATION_FILES : [];
   return productCommands(pool, label, core, sizes, {
     operands: { operand_a: source, operand_b: weight },
-    files: ['conv_rows.wgsl', `conv_${direction}.wgsl`, 'conv_vec4.wgsl', ...activation, `conv_${end.kind}.wgsl`],
+    files: ['conv_rows.wgsl', DIRECTIONS[direction], 'conv_vec4.wgsl', ...ENDS[end.kind]],
     tensors,
     params: { ...params, weight_rows: weightRows },
     wholeTurns: channels % TURN === 0,
@@ -151,9 +159,8 @@ function columnsOf(pool: BufferPool, label: string, sizes: ConvSizes, inp: Tenso
 /** Adds up patches that lie over one another, see shaders/conv_fold.wgsl. */
 function foldCommands(pool: BufferPool, label: string, sizes: ConvSizes, columns: Tensor, end: End): Command[] {
   const { B, H, W, C } = sizes;
-  const activation = end.kind === 'output' ? ACTIVATION_FILES : [];
-  const files = ['elementwise.wgsl', 'element_scalar.wgsl', 'conv.wgsl', 'conv_fold.wgsl', ...activation];
-  const kernel = packagedKernel(pool.device, [...files, `conv_fold_${end.kind}.wgsl`], { WORKGROUP_SIZE });
+  const files = ['elementwise.wgsl', 'element_scalar.wgsl', 'conv.wgsl', 'conv_fold.wgsl', ...FOLD_ENDS[end.kind]];
+  const kernel = packagedKernel(pool.device, files, { WORKGROUP_SIZE });
   const { tensors, params } = bindingsOf(end, columns);
   const workgroups = linearWorkgroups(pool.device, B * H * W * C, WORKGROUP_SIZE);
   return [createDispatch(pool, label, kernel, { columns, ...tensors }, paramsOf(sizes, params), workgroups)];

@@ -5,6 +5,7 @@
  */
 
 export type { ActivationFunction } from '../kernels/activation.ts';
+export type { ConvActivation } from '../kernels/conv.ts';
 export type { GroupNormActivation } from '../kernels/group-norm.ts';
 export { type StepSchedule, stepFactor } from '../kernels/step-schedule.ts';
 export { type ConvLayerOptions, conv2d, convTranspose2d } from './conv.ts';
@@ -13,6 +14,7 @@ export { activation, add, multiply } from './elementwise.ts';
 export { embedding, groupNorm, layerNorm } from './layers.ts';
 export { bernoulli, gaussian, gaussianHeads, type LossOptions, softmaxCrossEntropy, squaredError } from './loss.ts';
 export {
+  type FileLayout,
   fanInUniform,
   flattenParameters,
   type Init,

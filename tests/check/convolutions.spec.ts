@@ -62,12 +62,16 @@ test("ten steps of PyTorch's convolutions and transposed convolutions", async ({
     const tolerance = ROUNDING * float32Difference.losses + 4 * ULP * largest;
     expect(Math.abs(seen[i]! - loss), `loss ${i}: ${seen[i]}, PyTorch ${loss}`).toBeLessThanOrEqual(tolerance);
   }
-  expect(after.map(({ name, shape }) => ({ name, shape }))).toEqual(weights.map(({ name, shape }) => ({ name, shape })));
+  expect(after.map(({ name, shape }) => ({ name, shape }))).toEqual(
+    weights.map(({ name, shape }) => ({ name, shape })),
+  );
   for (const [t, { name, data: expected }] of weights.entries()) {
     const tolerance = ROUNDING * float32Difference.weights[name]! + ULP * Math.max(...expected.map(Math.abs));
     for (const [i, value] of expected.entries()) {
       const got = after[t]!.data[i]!;
-      expect(Math.abs(got - value) <= tolerance, `${name}[${i}] is ${got}, PyTorch has ${value} ± ${tolerance}`).toBe(true);
+      expect(Math.abs(got - value) <= tolerance, `${name}[${i}] is ${got}, PyTorch has ${value} ± ${tolerance}`).toBe(
+        true,
+      );
     }
   }
 });

@@ -5,6 +5,7 @@ const REPARAMETERIZE_BACKWARD = checks('reparameterizeBackward \\(B=(3|20),');
 const GATHER = checks('^gather|gather \\(');
 const ADAM = checks('adam \\(P=(4164|40004)');
 const FINISH = checks('finishStep');
+const CONV = checks('^.*conv\\w+ \\[tile_32x32\\]');
 
 /** Mistakes in WGSL, but for that of matrix products. */
 export const SHADER_MUTATIONS: Mutation[] = [
@@ -379,5 +380,68 @@ export const SHADER_MUTATIONS: Mutation[] = [
     search: '(row / params.rows * params.source_rows + y)',
     replace: 'y',
     target: checks('upsample, .*H=7'),
+  },
+  {
+    name: 'convolutions take what is left and right of an image for a part of it',
+    file: 'shaders/conv_rows.wgsl',
+    search: '& (bitcast<u32>(x) < s.columns)',
+    replace: '& (x < 1000)',
+    target: CONV,
+  },
+  {
+    name: "a quotient's remainder may be as large as the divisor",
+    file: 'shaders/conv.wgsl',
+    search: 'rest >= vec4i(i32(size))',
+    replace: 'rest > vec4i(i32(size))',
+    target: CONV,
+  },
+  {
+    name: 'the phases of a spread begin at the wrong tap',
+    file: 'shaders/conv_spread.wgsl',
+    search: 'let tap = (phase + params.padding) % stride;',
+    replace: 'let tap = phase % stride;',
+    target: CONV,
+  },
+  {
+    name: "the weights of a transposed convolution's taps are not reversed",
+    file: 'shaders/conv_spread.wgsl',
+    search: 'last_row * KW + last_column, -stride * KW, -stride,',
+    replace: 'last_row * KW + last_column, -stride * KW, stride,',
+    target: CONV,
+  },
+  {
+    name: "the gradient of a convolution's weights leaves out the last part of the batch",
+    file: 'shaders/conv_weight_sum.wgsl',
+    search: 'part < params.parts;',
+    replace: 'part < max(params.parts, 2u) - 1u;',
+    target: CONV,
+  },
+  {
+    name: 'patches laid out ignore the padding of columns',
+    file: 'shaders/conv_columns.wgsl',
+    search: 'taps - rows * params.KW - params.padding;',
+    replace: 'taps - rows * params.KW;',
+    target: CONV,
+  },
+  {
+    name: 'folding leaves out the last tap of a row',
+    file: 'shaders/conv_fold.wgsl',
+    search: 'j < params.KW; j += stride',
+    replace: 'j + 1u < max(params.KW, 2u); j += stride',
+    target: CONV,
+  },
+  {
+    name: "the mask of a convolution's input gradient is off",
+    file: 'shaders/conv_gradient.wgsl',
+    search: 'params.masked == 0u',
+    replace: 'params.masked == 1u',
+    target: CONV,
+  },
+  {
+    name: "the gradient of a transposed convolution's bias counts a row twice",
+    file: 'shaders/channel_sums.wgsl',
+    search: '(part + 1u) * params.rows',
+    replace: '(part + 1u) * params.rows + 1u',
+    target: CONV,
   },
 ];
