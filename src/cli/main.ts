@@ -1,9 +1,9 @@
 /** The command line: reads the arguments, runs a command, turns errors into one line and an exit code. */
-import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { DoctorOptions } from './doctor.ts';
 import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
 import { exploreCommands } from './explore-command.ts';
+import { exportCommand } from './export-command.ts';
 import { colours } from './format.ts';
 import { refuseSwallowedOptions } from './npm-options.ts';
 import { option, text } from './options.ts';
@@ -11,6 +11,7 @@ import { exitCodeOf, guardOutput } from './output.ts';
 import type { SetupOptions } from './setup.ts';
 import { trainCommand } from './train-command.ts';
 import { tuneCommand } from './tune-command.ts';
+import { packageVersion } from './version.ts';
 
 /**
  * Runs `webgpu-vae` and never throws: what goes wrong is one line on stderr.
@@ -48,10 +49,9 @@ function explain(error: unknown): string {
 
 /** Each command's own module, with the engine behind it, is loaded only when that command runs: help stays quick. */
 export function program(finish: (exitCode: number) => void): Command {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   const root = new Command('webgpu-vae')
     .description('Trains a variational autoencoder with WebGPU compute shaders, in Node through Dawn.')
-    .version(version, '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'explain the options')
     .exitOverride()
     // Errors are printed by main, in one place and on one line.
@@ -68,6 +68,7 @@ export function program(finish: (exitCode: number) => void): Command {
       traverse: async (settings) => finish(await (await import('./explore/traverse.ts')).traverse(settings)),
       manifold: async (settings) => finish(await (await import('./explore/manifold.ts')).manifold(settings)),
     }),
+    exportCommand(async (settings) => finish(await (await import('./export/export.ts')).exportModel(settings))),
     new Command('doctor')
       .summary('list the adapters and check the kernels on the best one')
       .description(

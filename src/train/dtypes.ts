@@ -67,3 +67,33 @@ function f32OfF16(half: number): number {
   const shift = Math.clz32(fraction) - 21;
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
+
+/**
+ * The bits of values as IEEE 754 binary16, each rounded to the nearest, of two that are as near to the even one.
+ * @returns undefined if a finite value is beyond what f16 has (65504, and what is rounded to it)
+ */
+export function f16Bits(values: Float32Array): Uint16Array | undefined {
+  const bits = new Uint32Array(values.length);
+  new Float32Array(bits.buffer).set(values);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const half = f16OfF32(bits[i]!);
+    if ((half & 0x7c00) === 0x7c00 && Number.isFinite(values[i]!)) return undefined;
+    halves[i] = half;
+  }
+  return halves;
+}
+
+function f16OfF32(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >> 13) & 0x3ff);
+  // 2^-14, below which f16 has no leading bit: adding 0.5 moves what is left to where it belongs, and rounds.
+  if (magnitude < 0x38800000) {
+    const value = new Float32Array(Uint32Array.of(magnitude).buffer)[0]!;
+    return sign | (new Uint32Array(Float32Array.of(value + 0.5).buffer)[0]! - 0x3f000000);
+  }
+  const odd = (magnitude >> 13) & 1;
+  const rounded = (magnitude - 0x38000000 + 0xfff + odd) >> 13;
+  return sign | Math.min(rounded, 0x7c00);
+}

@@ -1,9 +1,9 @@
 /**
  * The safetensors file format (https://huggingface.co/docs/safetensors): a u64 header length, a JSON header, then the
- * tensors' bytes, little-endian. Written as F32 only; F16 and BF16 are read as F32, which has all of their values.
+ * tensors' bytes, little-endian. Written as F32 or F16; F16 and BF16 are read as F32, which has all of their values.
  * The reader trusts nothing: every byte of a file must be accounted for.
  */
-import { DTYPES, isDtype, remedyFor } from './dtypes.ts';
+import { DTYPES, f16Bits, isDtype, remedyFor } from './dtypes.ts';
 import { isObject, JsonError, type JsonLimits, parseJson, quote } from './json.ts';
 
 /** A tensor by its name: row-major f32 values. */
@@ -52,10 +52,16 @@ interface Entry {
  *
  * @param tensors - names unique and other than `__metadata__`; `data` as long as the product of `shape`.
  * @param metadata - free text under `__metadata__`; strings only.
+ * @param dtype - F16 rounds to the nearest.
  * @returns the whole file.
- * @throws SafetensorsError on a bad or repeated name, a shape that does not fit its data, metadata that is not text.
+ * @throws SafetensorsError on a bad or repeated name, a shape that does not fit its data, metadata that is not text, a value
+ * that F16 does not have.
  */
-export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string, string>): Uint8Array {
+export function writeSafetensors(
+  tensors: NamedTensor[],
+  metadata: Record<string, string>,
+  dtype: 'F32' | 'F16' = 'F32',
+): Uint8Array {
   const fields: string[] = [];
   const metadataEntries = Object.entries(metadata);
   for (const [key, value] of metadataEntries) {
@@ -76,10 +82,10 @@ export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string
         `tensor ${quote(name)} has ${data.length} values, expected ${count} for shape [${shape.join(', ')}]`,
       );
     }
-    const end = dataBytes + data.length * F32_BYTES;
+    const end = dataBytes + data.length * DTYPES[dtype].bytes;
     // Fields are joined by hand because an object would reorder names that look like integers.
     fields.push(
-      `${JSON.stringify(name)}:${JSON.stringify({ dtype: 'F32', shape: [...shape], data_offsets: [dataBytes, end] })}`,
+      `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape: [...shape], data_offsets: [dataBytes, end] })}`,
     );
     dataBytes = end;
   }
@@ -95,10 +101,12 @@ export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string
   file.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
   file.set(text, LENGTH_BYTES);
   let offset = LENGTH_BYTES + headerBytes;
-  for (const { data } of tensors) {
+  for (const { name, data } of tensors) {
+    const elements = dtype === 'F32' ? data : f16Bits(data);
+    if (!elements) fail('write', `tensor ${quote(name)} has a value beyond 65504, which F16 has not: write F32`);
     // Bytes, not floats: a conversion through a number may change a NaN's payload. All that has WebGPU is little-endian.
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
+    file.set(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength), offset);
+    offset += elements.byteLength;
   }
   return file;
 }
