@@ -32,6 +32,7 @@ export {
 } from './gpu/device.ts';
 export type { DispatchTime } from './gpu/profiler.ts';
 export { GEMM_VARIANTS, type GemmVariant, supportedVariants, type VariantChoice } from './kernels/gemm.ts';
+export { f16Bits } from './train/dtypes.ts';
 export type { Losses } from './train/losses.ts';
 export { NonFiniteError } from './train/non-finite.ts';
 export { BusyError, DisposedError } from './train/queue.ts';
@@ -50,6 +51,7 @@ export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from
 export { ConfigError, parseConfig, type VaeConfig } from './vae/config.ts';
 export { type Elbo, elboOf } from './vae/elbo.ts';
 export type { Posterior } from './vae/heads.ts';
+export { type DenseLayer, layersOfVae, type VaeLayers } from './vae/layers.ts';
 export { LiveDecoder, LiveEncoder, LiveReconstructor, type Model, viewCapacity } from './vae/live.ts';
 export { vaeProblems } from './vae/model.ts';
 export { ModelCopy } from './vae/model-copy.ts';

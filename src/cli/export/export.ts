@@ -1,9 +1,7 @@
 /** `webgpu-vae export`: a trained model in other programs' formats. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { f16Bits } from '../../train/dtypes.ts';
-import { writeSafetensors } from '../../train/safetensors.ts';
-import { layersOfVae } from '../../vae/layers.ts';
+import { f16Bits, layersOfVae, writeSafetensors } from 'webgpu-vae';
 import { checkOut, writeOut } from '../explore/session.ts';
 import type { ExportSettings } from '../export-command.ts';
 import { cannotWrite, checkOutputFolder, writeFileAtomic } from '../files.ts';

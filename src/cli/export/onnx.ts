@@ -3,7 +3,7 @@
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto); what a model needs of it is little.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { DenseLayer } from '../../vae/layers.ts';
+import type { DenseLayer } from 'webgpu-vae';
 
 /** The operators' version: Gemm of 13, Relu of 14, Sigmoid of 13 are what they are in it. Runtimes have it since 2022. */
 export const OPSET = 17;
