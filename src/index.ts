@@ -20,6 +20,7 @@ export { writeNpy } from './data/npy.ts';
 export { barColor, classColors, MOST_COLORS } from './data/palette.ts';
 export { isPng, type Picture, readPng } from './data/png.ts';
 export { resized } from './data/resize.ts';
+export { setAside } from './data/split.ts';
 export { checkFileSize, unpack } from './data/unpack.ts';
 export { dataHints } from './data/validate.ts';
 export {

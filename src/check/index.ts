@@ -16,6 +16,7 @@ import { finishStepChecks } from './finish-step.ts';
 import { gatherChecks } from './gather.ts';
 import { gradientChecks } from './gradient.ts';
 import { groupNormChecks } from './group-norm.ts';
+import { importanceChecks } from './importance.ts';
 import { layerNormChecks } from './layer-norm.ts';
 import { likelihoodChecks } from './likelihood.ts';
 import { recorderChecks } from './recorders.ts';
@@ -51,6 +52,7 @@ export function allChecks(): Check[] {
     ...likelihoodChecks(),
     ...softmaxCrossEntropyChecks(),
     ...reparameterizeChecks(),
+    ...importanceChecks(),
     ...finishStepChecks(),
     ...adamChecks(),
     ...recorderChecks(),

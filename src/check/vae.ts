@@ -1,10 +1,11 @@
 import type { ImageSet } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { GEMM_VARIANTS, type GemmVariant } from '../kernels/gemm.ts';
+import type { VaeConfig } from '../vae/config.ts';
 import { Vae } from '../vae/vae.ts';
 import { type Check, type CheckReport, compare, report, testValues, U } from './check.ts';
 import { STREAMS, shuffledPosition, standardNormal } from './reference/random.ts';
-import { type Problem, vaeGradient, vaeLosses } from './reference/vae.ts';
+import { finiteDifferences, type Problem, vaeGradient, vaeLosses } from './reference/vae.ts';
 
 /** What is checked: a model, and of how many images. */
 export interface CheckedModel {
@@ -14,6 +15,9 @@ export interface CheckedModel {
   beta: number;
   rows: number;
   columns: number;
+  activation?: 'relu' | 'tanh';
+  /** K: the objective is the importance-weighted bound. */
+  samples?: number;
 }
 
 /**
@@ -28,6 +32,13 @@ export const CHECKED_MODELS: readonly CheckedModel[] = [
   { hidden: [24, 12], latent: 8, batch: 11, beta: 1, rows: 4, columns: 4 },
   // 128 x 128 weights are enough for a dispatch for each gradient, 144 in a sum enough for split-K.
   { hidden: [128, 128], latent: 4, batch: 38, beta: 1.5, rows: 12, columns: 12 },
+];
+
+/** Other objectives and activations, whose gradients are measured by moving each parameter. */
+const SMALL_MODELS: readonly CheckedModel[] = [
+  { hidden: [6, 5], latent: 2, batch: 5, beta: 1.5, rows: 3, columns: 3, activation: 'tanh' },
+  { hidden: [7], latent: 3, batch: 5, beta: 1, rows: 3, columns: 3, samples: 5 },
+  { hidden: [8, 4], latent: 4, batch: 3, beta: 1, rows: 2, columns: 4, samples: 8, activation: 'tanh' },
 ];
 
 const SEED = 3;
@@ -58,14 +69,18 @@ export function problemOfStep(model: CheckedModel, step: number): Problem {
     const image = shuffledPosition(sample % count, count, SEED, Math.floor(sample / count));
     for (let d = 0; d < imageSize; d++) x[row * imageSize + d] = images[image * imageSize + d]! / 255;
   }
-  const eps = Array.from({ length: batch * latent }, (_, i) => standardNormal(i, step, STREAMS.train, SEED).value);
+  const eps = Array.from(
+    { length: batch * (model.samples ?? 1) * latent },
+    (_, i) => standardNormal(i, step, STREAMS.train, SEED).value,
+  );
   return { ...model, imageSize, x, eps };
 }
 
 async function run(name: string, device: Device, variants: GemmVariant, model: CheckedModel): Promise<CheckReport> {
-  const { batch, latent, hidden, beta } = model;
+  const { batch, latent, hidden, beta, samples, activation = 'relu' } = model;
   const set = imagesOf(model);
-  const config = { hidden, latent, batch, beta, epochs: STEPS, seed: SEED };
+  const objective: Partial<VaeConfig> = samples === undefined ? {} : { objective: 'iwae', iwSamples: samples };
+  const config = { hidden, latent, batch, beta, activation, ...objective, epochs: STEPS, seed: SEED };
   const vae = await Vae.create(device, { name, train: set, test: set }, config, { variants });
   const comparisons: ReturnType<typeof compare>[] = [];
   const near = (label: string, got: ArrayLike<number>, values: Float64Array, summands = 0) => {
@@ -79,12 +94,15 @@ async function run(name: string, device: Device, variants: GemmVariant, model: C
       const losses = vaeLosses(problem, parameters);
       await vae.advance(1, {
         onChunk: ([first]) => {
+          if (samples !== undefined) near(`bound of step ${step}`, [first!.iwae!], Float64Array.of(losses.loss));
           near(`BCE of step ${step}`, [first!.bce], Float64Array.of(losses.bce));
           // Near the prior its terms are differences of numbers near 1.
           near(`KL of step ${step}`, [first!.kld], Float64Array.of(losses.kld), latent);
         },
       });
-      const gradient = vaeGradient(problem, parameters);
+      const gradient = SMALL_MODELS.includes(model)
+        ? finiteDifferences(problem, parameters)
+        : vaeGradient(problem, parameters);
       for (const { name: tensor, data } of await vae.gradients()) {
         near(`gradient of ${tensor} in step ${step}`, data, gradient.get(tensor)!);
       }
@@ -97,12 +115,16 @@ async function run(name: string, device: Device, variants: GemmVariant, model: C
 
 /** Whole training steps, forward and backward, with their own noise and order, against the chain rule in float64. */
 export function vaeChecks(): Check[] {
-  return GEMM_VARIANTS.flatMap((variants) =>
-    CHECKED_MODELS.map((model): Check => {
-      const { rows, columns, hidden, latent, batch } = model;
-      const widths = [rows * columns, ...hidden, latent].join('-');
-      const name = `vae step [${variants}] (${widths}, B=${batch})`;
-      return { name, op: 'vae step', variant: variants, run: (device) => run(name, device, variants, model) };
-    }),
-  );
+  const checkOf = (variants: GemmVariant, model: CheckedModel): Check => {
+    const { rows, columns, hidden, latent, batch, samples, activation } = model;
+    const widths = [rows * columns, ...hidden, latent].join('-');
+    const what = [...(samples === undefined ? [] : [`iwae K=${samples}`]), ...(activation ? [activation] : [])];
+    const name = `vae step [${variants}] (${[widths, `B=${batch}`, ...what].join(', ')})`;
+    return { name, op: 'vae step', variant: variants, run: (device) => run(name, device, variants, model) };
+  };
+  return [
+    ...GEMM_VARIANTS.flatMap((variants) => CHECKED_MODELS.map((model) => checkOf(variants, model))),
+    // What differs from these is no product.
+    ...SMALL_MODELS.map((model) => checkOf('tile_32x32', model)),
+  ];
 }

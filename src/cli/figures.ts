@@ -18,6 +18,8 @@ export interface FigureSource {
   folder: RunFolder;
   /** Every epoch so far. */
   results: EpochResult[];
+  /** Steps that the model was trained for, if they are not the run's. */
+  step?: number;
 }
 
 /** `recon_epoch_<n>.png` for the last epoch, with the first test images, and `loss_curve.png` so far. */
@@ -40,10 +42,10 @@ export async function writeEpochFigures({ vae, data, folder, results }: FigureSo
 }
 
 /** `loss_curve.png`, `samples.png`, `latent_2d.png` and, for two latents, `manifold.png`, of the model as it is now. */
-export async function writeFinalFigures({ vae, data, folder, results }: FigureSource): Promise<void> {
+export async function writeFinalFigures({ vae, data, folder, results, step = vae.step }: FigureSource): Promise<void> {
   const { images, labels, rows, columns } = data.test;
   const { latent } = vae.config;
-  const after = `after ${vae.step} ${vae.step === 1 ? 'step' : 'steps'}`;
+  const after = `after ${step} ${step === 1 ? 'step' : 'steps'}`;
   await folder.write('loss_curve.png', lossCurve(results));
 
   const samples = imageGrid({

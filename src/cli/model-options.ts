@@ -17,6 +17,8 @@ import {
 const OPTIMIZERS: VaeConfig['optimizer'][] = ['adam', 'adamw'];
 const LR_SCHEDULES: VaeConfig['lrSchedule'][] = ['constant', 'cosine'];
 const LIKELIHOODS: VaeConfig['likelihood'][] = ['bernoulli', 'gaussian'];
+const ACTIVATIONS: VaeConfig['activation'][] = ['relu', 'tanh'];
+const OBJECTIVES: VaeConfig['objective'][] = ['elbo', 'iwae'];
 const BINARIZE: VaeConfig['binarize'][] = ['none', 'dynamic'];
 
 /** Settings whose option has another name. */
@@ -48,6 +50,7 @@ export function modelOptions(): Option[] {
       "widths of the encoder's hidden layers, or none; the decoder mirrors them",
       widths,
     ),
+    setting('--activation <name>', `after every hidden layer: ${ACTIVATIONS.join(' or ')}`, oneOf(ACTIVATIONS)),
     setting('--latent <n>', 'dimensions of the latent space', positiveInteger),
     setting('--batch <n>', 'images per step', positiveInteger),
     setting('--epochs <n>', 'passes over the training images', positiveInteger),
@@ -80,6 +83,12 @@ export function modelOptions(): Option[] {
       `pixels as they are or 0 and 1, drawn anew in every step: ${BINARIZE.join(' or ')}`,
       oneOf(BINARIZE),
     ),
+    setting(
+      '--objective <name>',
+      `what is trained: ${OBJECTIVES.join(' or ')}, the importance-weighted bound`,
+      oneOf(OBJECTIVES),
+    ),
+    setting('--iw-samples <n>', 'of the objective iwae: z for every image', positiveInteger),
     setting('--beta <weight>', 'weight of the KL term in the loss', nonNegativeNumber),
     setting('--beta-warmup <steps>', 'steps over which beta grows from 0', wholeNumber),
     setting(
@@ -110,12 +119,15 @@ export function modelSettings(command: Command): { config: VaeConfig; given: Par
   const config = parseConfig(values);
   // A resumed run has the settings of its checkpoint.
   if (command.getOptionValue('resume') !== undefined) return { config, given };
-  const { optimizer, likelihood } = config;
+  const { optimizer, likelihood, objective } = config;
   if ('weightDecay' in given && optimizer !== 'adamw') {
     throw new UsageError(`--weight-decay has no effect with --optimizer ${optimizer}: use --optimizer adamw`);
   }
   if ('sigma' in given && likelihood !== 'gaussian') {
     throw new UsageError(`--sigma has no effect with --likelihood ${likelihood}: use --likelihood gaussian`);
+  }
+  if ('iwSamples' in given && objective !== 'iwae') {
+    throw new UsageError(`--iw-samples has no effect with --objective ${objective}: use --objective iwae`);
   }
   return { config, given };
 }

@@ -52,13 +52,29 @@ export async function readBeginning(settings: TrainSettings): Promise<Beginning>
     );
   }
   const recorded = folder === undefined ? {} : await readRecord(join(folder, 'config.json'));
+  const validation = typeof recorded.validation === 'number' ? recorded.validation : undefined;
+  if (settings.validation !== undefined && settings.validation !== validation) {
+    throw new UsageError(
+      `resume: --validation is ${settings.validation}, the run has ${validation ?? 'none'}: leave it out to go on with that`,
+    );
+  }
+  const patience = settings.patience ?? (typeof recorded.patience === 'number' ? recorded.patience : undefined);
   const data = settings.data ?? dataOf(snapshot, recorded);
   const transpose = settings.transpose || recorded.transpose === true;
   const lines = [`Resuming ${path} after step ${snapshot.step}.`];
   if (trouble !== undefined)
     lines.unshift(`Warning: the last checkpoint is of no use (${trouble}); the one before it is.`);
   return {
-    settings: { ...settings, config, data, transpose, trainSize: trainCount, testSize: testCount },
+    settings: {
+      ...settings,
+      config,
+      data,
+      transpose,
+      validation,
+      patience,
+      trainSize: trainCount,
+      testSize: testCount,
+    },
     options: { snapshot },
     folder: settings.out === undefined ? folder : undefined,
     lines,

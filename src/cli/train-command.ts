@@ -22,6 +22,10 @@ export interface TrainSettings {
   trainSize: number | undefined;
   /** The first N test images or, without test files, N of the training images; all without it. */
   testSize: number | undefined;
+  /** Training images set aside to choose the best epoch by; none without it. */
+  validation: number | undefined;
+  /** Epochs without a better one on the images set aside after which training stops; all epochs without it. */
+  patience: number | undefined;
   /** The run's folder; `runs/<date-time>` without it. */
   out: string | undefined;
   /** Part of an adapter's name; the best adapter without it. */
@@ -41,6 +45,8 @@ interface TrainOptions {
   transpose?: boolean;
   trainSize?: number;
   testSize?: number;
+  validation?: number;
+  patience?: number;
   out?: string;
   adapter?: string;
   variant: Variant;
@@ -74,6 +80,20 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
       option(
         '--test-size <n>',
         'measure on the first n test images only; of a data set without test files, on n training images that are drawn at random, always the same ones, and not trained on (default: all)',
+        positiveInteger,
+      ),
+    )
+    .addOption(
+      option(
+        '--validation <n>',
+        "training images, drawn at random and always the same ones, that are not trained on: model.safetensors has the epoch's weights that were best on them (default: the last epoch's)",
+        positiveInteger,
+      ),
+    )
+    .addOption(
+      option(
+        '--patience <epochs>',
+        'stop after so many epochs that were not better than the best one on the --validation images (default: after --epochs)',
         positiveInteger,
       ),
     )
@@ -117,6 +137,8 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
         transpose: options.transpose === true,
         trainSize: options.trainSize,
         testSize: options.testSize,
+        validation: options.validation,
+        patience: options.patience,
         out: options.out,
         adapter: options.adapter,
         variant: options.variant,

@@ -10,8 +10,11 @@ import {
   dataHints,
   type EpochResult,
   elboOf,
+  type ImageSet,
   loadMnist,
+  type NamedTensor,
   type Snapshot,
+  setAside,
   supportedVariants,
   TestSizeError,
   takeFirst,
@@ -23,6 +26,7 @@ import {
   writeCheckpoint,
   writeSafetensors,
 } from 'webgpu-vae';
+import { BestEpochs } from './best-epoch.ts';
 import { adapterLine, fasterAdapter } from './describe.ts';
 import { UsageError } from './errors.ts';
 import type { writeEpochFigures, writeFinalFigures } from './figures.ts';
@@ -42,6 +46,8 @@ const SNAPSHOT_EVERY_MS = 10_000;
 interface Run {
   settings: TrainSettings;
   data: DataSet;
+  /** Training images that are not trained on. */
+  validation: ImageSet | undefined;
   vae: Vae;
   folder: RunFolder;
   reporter: Reporter;
@@ -72,7 +78,7 @@ export async function train(given: TrainSettings): Promise<number> {
     const resumed = resumedFolder !== undefined;
     const out = resumedFolder ?? settings.out;
     if (!resumed) await (out === undefined ? checkWritable(RUNS) : checkOutputFolder(out));
-    const data = await loadData(settings);
+    const { validation, ...data } = await loadData(settings);
     const open = async (): Promise<Device> => {
       device?.dispose();
       device = await createDevice(settings.adapter === undefined ? {} : { adapter: settings.adapter });
@@ -80,7 +86,7 @@ export async function train(given: TrainSettings): Promise<number> {
     };
     const { info } = await open();
     reporter.line(`Adapter: ${adapterLine(info)}. ${fasterAdapter(info)}`.trim());
-    reporter.line(dataLine(data));
+    reporter.line(dataLine(data, validation));
     for (const hint of dataHints(data)) reporter.line(hint);
     if (/emnist/i.test(data.name) && !settings.transpose) {
       reporter.line("EMNIST's files have rows and columns exchanged: --transpose sets its letters upright.");
@@ -103,7 +109,7 @@ export async function train(given: TrainSettings): Promise<number> {
     folder = await openRunFolder({ path: out, resumed, force: settings.force });
     const config = describeRun(settings, folder.path, data, vae);
     const draw = { epoch: writeEpochFigures, end: writeFinalFigures };
-    return await runTraining({ settings, data, vae, folder, reporter, stop, config, draw });
+    return await runTraining({ settings, data, validation, vae, folder, reporter, stop, config, draw });
   } finally {
     reporter.stop();
     vae?.dispose();
@@ -113,7 +119,8 @@ export async function train(given: TrainSettings): Promise<number> {
   }
 }
 
-async function runTraining({ settings, data, vae, folder, reporter, stop, config, draw }: Run): Promise<number> {
+async function runTraining(run: Run): Promise<number> {
+  const { settings, data, validation, vae, folder, reporter, stop, config, draw } = run;
   const source = { vae, data, folder, results: [...vae.history] };
   const begun = vae.step;
   let writtenAt = performance.now();
@@ -132,13 +139,24 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
       // The run may have ended between an epoch and its pictures; the parameters are still that epoch's.
       await draw.epoch(source);
     }
+    const epochs = vae.history.length;
+    const best = validation && (await BestEpochs.open(folder, { patience: settings.patience, epochs }));
+    const early = new AbortController();
+    if (best?.isOver(epochs)) early.abort();
     const { finished, step } = await vae.train({
-      signal: stop.signal,
+      signal: AbortSignal.any([stop.signal, early.signal]),
       onProgress: reporter.progress,
       onEpoch: async (result) => {
         source.results = [...vae.history];
         await folder.writeMetrics(vae.history);
         reporter.epoch(result, vae.config.epochs);
+        if (best) {
+          const { loss } = await vae.evaluate(validation);
+          const { epoch, step: at } = result;
+          const isBest = await best.add({ epoch, step: at, loss }, () => vae.parameters());
+          reporter.line(validationLine(loss, isBest, best));
+          if (best.isOver(epoch)) early.abort();
+        }
         await draw.epoch(source);
       },
       snapshotEveryMs: Math.min(SNAPSHOT_EVERY_MS, settings.checkpointEvery * MINUTE_MS),
@@ -148,12 +166,23 @@ async function runTraining({ settings, data, vae, folder, reporter, stop, config
       },
     });
     reporter.stop();
-    await folder.write('model.safetensors', await modelFile(vae, data));
+    const isDone = finished || (early.signal.aborted && stop.exitCode === undefined);
+    const chosen = best?.best;
+    if (chosen) reporter.line(`The model is that of epoch ${chosen.epoch}, the best on the images set aside.`);
+    const parameters = chosen?.parameters ?? (await vae.parameters());
+    await folder.write('model.safetensors', modelFile(vae, data, { parameters, step: chosen?.step ?? vae.step }));
     reporter.line('The model is written; drawing the last pictures.');
-    await draw.end(source);
-    await folder.writeConfig({ ...config, status: finished ? 'finished' : 'stopped', stepsDone: step });
-    printEnd(settings, folder.path, finished ? source.results.at(-1) : undefined, { step, steps: vae.steps });
-    return finished ? 0 : (stop.exitCode ?? 0);
+    const shown = chosen && chosen.step < vae.step ? await createVae(vae.device, data, vae.config, chosen) : vae;
+    try {
+      await draw.end({ ...source, vae: shown, step: chosen?.step ?? vae.step });
+    } finally {
+      if (shown !== vae) shown.dispose();
+    }
+    const bestEpoch = chosen && { bestEpoch: chosen.epoch, bestValidationLoss: chosen.loss };
+    await folder.writeConfig({ ...config, status: isDone ? 'finished' : 'stopped', stepsDone: step, ...bestEpoch });
+    const last = source.results.find(({ epoch }) => epoch === chosen?.epoch) ?? source.results.at(-1);
+    printEnd(settings, folder.path, isDone ? last : undefined, { step, steps: vae.steps });
+    return isDone ? 0 : (stop.exitCode ?? 0);
   } catch (error) {
     const { lastSnapshot } = vae;
     if (lastSnapshot.step === 0) {
@@ -195,25 +224,44 @@ async function chooseVariants(
   return (await tunedVariants(device, vaeProblems(config, rows * columns), { store: tuningStore })).variants;
 }
 
-/** @throws UsageError if `--train-size`, `--test-size` or `--batch` asks for more images than there are; DataError */
-async function loadData({ data: directory, transpose, trainSize, testSize, config }: TrainSettings): Promise<DataSet> {
+/**
+ * The images, and those set aside of the training images.
+ * @throws UsageError if `--train-size`, `--test-size`, `--validation` or `--batch` asks for more images than there are; DataError
+ */
+async function loadData(settings: TrainSettings): Promise<DataSet & { validation: ImageSet | undefined }> {
+  const { data: directory, transpose, trainSize, testSize, config } = settings;
+  if (settings.patience !== undefined && settings.validation === undefined) {
+    throw new UsageError('--patience has no effect without --validation: say how many images to set aside');
+  }
   const options = { transpose, ...(testSize !== undefined && { testSize }) };
   const data = await loadMnist(directory, options).catch((error) => {
     throw error instanceof TestSizeError
       ? new UsageError(`--test-size ${testSize}: ${error.message}`, { cause: error })
       : error;
   });
-  const { count } = data.train;
+  const { train: rest, validation } = withValidation(data.train, settings.validation);
+  const { count } = rest;
   if (trainSize !== undefined && trainSize > count) {
     throw new UsageError(`--train-size ${trainSize} is more than the ${count} training images: give ${count} or less`);
   }
-  const train = trainSize === undefined ? data.train : takeFirst(data.train, trainSize);
+  const train = trainSize === undefined ? rest : takeFirst(rest, trainSize);
   if (config.batch > train.count) {
     throw new UsageError(
       `--batch ${config.batch} is more than the ${train.count} training images: give ${train.count} or less`,
     );
   }
-  return { ...data, train };
+  return { ...data, train, validation };
+}
+
+function withValidation(train: ImageSet, count: number | undefined): { train: ImageSet; validation?: ImageSet } {
+  if (count === undefined) return { train };
+  if (count >= train.count) {
+    throw new UsageError(
+      `--validation ${count} leaves none of the ${train.count} training images: give ${train.count - 1} or less`,
+    );
+  }
+  const parts = setAside(train, count);
+  return { train: parts.train, validation: parts.test };
 }
 
 /** config.json: every setting, and what the results depend on besides. */
@@ -226,6 +274,8 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
     data: settings.data === undefined ? data.name : resolve(settings.data),
     transpose: settings.transpose,
     trainSize: data.train.count,
+    validation: settings.validation ?? null,
+    patience: settings.patience ?? null,
     testSize: data.test.count,
     rows: data.train.rows,
     columns: data.train.columns,
@@ -248,19 +298,30 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
 }
 
 /** The weights, with all that is needed to rebuild the model around them. */
-async function modelFile(vae: Vae, data: DataSet): Promise<Uint8Array> {
+function modelFile(
+  vae: Vae,
+  data: DataSet,
+  { parameters, step }: { parameters: NamedTensor[]; step: number },
+): Uint8Array {
   const { rows, columns, count } = data.train;
-  return writeSafetensors(await vae.parameters(), {
+  return writeSafetensors(parameters, {
     format: 'pt',
     config: JSON.stringify({ ...vae.config, rows, columns, data: data.name, trainSize: count }),
-    step: String(vae.step),
+    step: String(step),
   });
 }
 
-function dataLine({ name, train, test }: DataSet): string {
+function dataLine({ name, train, test }: DataSet, validation: ImageSet | undefined): string {
   const size = `${train.columns} x ${train.rows}`;
   const labels = test.labels ? '' : ', without labels';
-  return `Data: ${name}, ${thousands(train.count)} training and ${thousands(test.count)} test images of ${size} pixels${labels}.`;
+  const aside = validation ? `, ${thousands(validation.count)} validation` : '';
+  return `Data: ${name}, ${thousands(train.count)} training${aside} and ${thousands(test.count)} test images of ${size} pixels${labels}.`;
+}
+
+/** `validation 98.76, the best so far`. */
+function validationLine(loss: number, isBest: boolean, { best }: BestEpochs): string {
+  const than = isBest ? 'the best so far' : `epoch ${best!.epoch} was better, ${best!.loss.toFixed(2)}`;
+  return `  validation ${loss.toFixed(2)}: ${than}`;
 }
 
 function modelLine({ config, imageSize, table, steps }: Vae): string {

@@ -22,16 +22,16 @@ export const NOISE_STREAMS = {
  */
 export type Noise = { seed: number; stream: number } | 'zero' | Tensor;
 
-function noiseFiles(noise: Noise): string[] {
+export function noiseFiles(noise: Noise): string[] {
   if (noise === 'zero') return ['noise_zero.wgsl'];
   return 'seed' in noise ? ['philox.wgsl', 'normal.wgsl', 'noise_philox.wgsl'] : ['noise_given.wgsl'];
 }
 
-function noiseParams(noise: Noise): { seed: number; stream: number } {
+export function noiseParams(noise: Noise): { seed: number; stream: number } {
   return noise !== 'zero' && 'seed' in noise ? noise : { seed: 0, stream: 0 };
 }
 
-function noiseTensors(noise: Noise): Record<string, Tensor> {
+export function noiseTensors(noise: Noise): Record<string, Tensor> {
   return noise !== 'zero' && 'buffer' in noise ? { eps: noise } : {};
 }
 

@@ -9,6 +9,7 @@ import {
   denseSigmoidBce,
 } from '../kernels/dense.ts';
 import type { DenseProblem } from '../kernels/gemm.ts';
+import { activation } from './elementwise.ts';
 import { fanInUniform, type ModulePart } from './parameters.ts';
 import { matrixSize } from './shape.ts';
 import { expectConstant, type Sink, type Tape, type Value } from './tape.ts';
@@ -106,14 +107,21 @@ export function dense(tape: Tape, inp: Value, outputs: number, options: DenseOpt
 }
 
 /**
- * Dense layers one after the other with ReLU after each, named as in an nn.Sequential where the ReLUs count: `prefix.0`,
- * `prefix.2` and so on.
+ * Dense layers one after the other with an activation after each, ReLU if left out, named as in an nn.Sequential where the activations
+ * count: `prefix.0`, `prefix.2` and so on.
  */
-export function denseStack(tape: Tape, inp: Value, widths: readonly number[], prefix: string): Value {
-  return widths.reduce(
-    (value, width, i) => dense(tape, value, width, { name: `${prefix}.${2 * i}`, activation: 'relu' }),
-    inp,
-  );
+export function denseStack(
+  tape: Tape,
+  inp: Value,
+  widths: readonly number[],
+  prefix: string,
+  after: 'relu' | 'tanh' = 'relu',
+): Value {
+  return widths.reduce((value, width, i) => {
+    const name = `${prefix}.${2 * i}`;
+    if (after === 'relu') return dense(tape, value, width, { name, activation: 'relu' });
+    return activation(tape, dense(tape, value, width, { name }), after);
+  }, inp);
 }
 
 /**

@@ -11,6 +11,7 @@ export { type StepSchedule, stepFactor } from '../kernels/step-schedule.ts';
 export { type ConvLayerOptions, conv2d, convTranspose2d } from './conv.ts';
 export { type DenseOptions, dense, denseBernoulli, denseStack } from './dense.ts';
 export { activation, add, multiply } from './elementwise.ts';
+export { type ImportanceSamples, importanceBound, importanceSamples, type RowLikelihood } from './importance.ts';
 export { embedding, groupNorm, layerNorm } from './layers.ts';
 export { bernoulli, gaussian, gaussianHeads, type LossOptions, softmaxCrossEntropy, squaredError } from './loss.ts';
 export {

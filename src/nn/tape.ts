@@ -203,7 +203,8 @@ export class OutlineTape extends RecordingTape implements Tape {
   }
 
   tensor(label: string, shape: readonly number[], dtype?: DType): Tensor {
-    if (shape[0] === this.batch) this.#widest = Math.max(this.#widest, elementCount(shape) / this.batch);
+    // Some have several rows for each.
+    if (shape[0]! % this.batch === 0) this.#widest = Math.max(this.#widest, elementCount(shape) / this.batch);
     return outlineTensor(label, shape, dtype);
   }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { ConfigError, parseSettings, type TrainConfig, trainSettings } from '../train/config.ts';
-import { f32NonNegative, f32Positive, positiveInt, stepCount } from '../train/schema.ts';
+import { f32NonNegative, f32Positive, integer, positiveInt, stepCount } from '../train/schema.ts';
 
 export { ConfigError };
 
@@ -11,6 +11,8 @@ const MOST_HIDDEN = 64;
 export interface VaeConfig extends TrainConfig {
   /** Widths of the encoder's hidden layers; the decoder has them in reverse. Empty: none. Default 512, 256. */
   hidden: number[];
+  /** After every hidden layer; default `relu`. */
+  activation: 'relu' | 'tanh';
   /** L, dimensions of z; default 2. */
   latent: number;
   /** p(x|z): `bernoulli`, the default, with the loss BCE, or `gaussian` with −log N(x; mean, σ²). */
@@ -27,11 +29,19 @@ export interface VaeConfig extends TrainConfig {
   betaCycle: number;
   /** Nats of KL divergence per dimension of z that cost nothing; default 0. */
   freeBits: number;
+  /** What training makes small: −ELBO, `elbo`, the default; or `iwae`, the importance-weighted bound with `iwSamples` z for every image. */
+  objective: 'elbo' | 'iwae';
+  /** K, of the objective `iwae`; default 5. */
+  iwSamples: number;
 }
+
+/** More samples than any buffer has room for. */
+const MOST_SAMPLES = 2 ** 20;
 
 /** @internal How the VAE's own settings are checked, with their defaults. */
 export const vaeSettings = {
   hidden: z._default(z.pipe(z.array(z.unknown()).check(z.maxLength(MOST_HIDDEN)), z.array(positiveInt)), [512, 256]),
+  activation: z._default(z.enum(['relu', 'tanh']), 'relu'),
   latent: z._default(positiveInt, 2),
   likelihood: z._default(z.enum(['bernoulli', 'gaussian']), 'bernoulli'),
   sigma: z._default(z.union([f32Positive, z.literal('learned')]), 'learned'),
@@ -40,6 +50,8 @@ export const vaeSettings = {
   betaWarmup: z._default(stepCount, 0),
   betaCycle: z._default(stepCount, 0),
   freeBits: z._default(f32NonNegative, 0),
+  objective: z._default(z.enum(['elbo', 'iwae']), 'elbo'),
+  iwSamples: z._default(integer(1, MOST_SAMPLES), 5),
 } satisfies { [Name in Exclude<keyof VaeConfig, keyof TrainConfig>]: z.ZodMiniType<VaeConfig[Name]> };
 
 const schema = z.strictObject({ ...vaeSettings, ...trainSettings });

@@ -1,6 +1,7 @@
 import type { DenseProblem } from '../kernels/gemm.ts';
 import { dense, denseBernoulli, denseStack } from '../nn/dense.ts';
 import { activation } from '../nn/elementwise.ts';
+import { importanceBound, importanceSamples } from '../nn/importance.ts';
 import { gaussian } from '../nn/loss.ts';
 import { reparameterize } from '../nn/reparameterize.ts';
 import type { Tape, Value } from '../nn/tape.ts';
@@ -9,14 +10,14 @@ import { defineModel, type ModelDefinition, pixelsOf, settle } from '../train/mo
 import { ConfigError, type VaeConfig, vaeSettings } from './config.ts';
 
 /** q(z|x): images (B, D) -> (B, 2 L), μ, then log σ². Both heads are one product. */
-function encode(tape: Tape, x: Value, { hidden, latent }: VaeConfig): Value {
+function encode(tape: Tape, x: Value, { hidden, latent, activation: after }: VaeConfig): Value {
   const parts = ['mu', 'logvar'].map((name) => ({ name, rows: latent }));
-  return dense(tape, denseStack(tape, x, hidden, 'encoder'), 2 * latent, { name: 'mu+logvar', parts });
+  return dense(tape, denseStack(tape, x, hidden, 'encoder', after), 2 * latent, { name: 'mu+logvar', parts });
 }
 
 /** p(x|z) but for its last layer, which training has together with the loss. */
-function decodeHidden(tape: Tape, z: Value, { hidden }: VaeConfig): { inp: Value; last: string } {
-  return { inp: denseStack(tape, z, hidden.toReversed(), 'decoder'), last: `decoder.${2 * hidden.length}` };
+function decodeHidden(tape: Tape, z: Value, { hidden, activation: after }: VaeConfig): { inp: Value; last: string } {
+  return { inp: denseStack(tape, z, hidden.toReversed(), 'decoder', after), last: `decoder.${2 * hidden.length}` };
 }
 
 /** z (B, L) -> pixels (B, D) in [0, 1]. */
@@ -40,8 +41,33 @@ function klWeight({ beta, betaWarmup, betaCycle }: VaeConfig): Weight {
 export type VaeViews = 'encode' | 'decode' | 'reconstruct';
 
 /**
+ * The importance-weighted bound, Burda et al. 2016. Without weights of the KL term: it has none.
+ * @throws ConfigError for settings that contradict it
+ */
+function recordIwae(tape: Tape, x: Value, config: VaeConfig): void {
+  const { beta, betaWarmup, betaCycle, freeBits, likelihood, sigma } = config;
+  const others = { beta: [beta, 1], betaWarmup: [betaWarmup, 0], betaCycle: [betaCycle, 0], freeBits: [freeBits, 0] };
+  for (const [name, [got, expected]] of Object.entries(others)) {
+    if (got === expected) continue;
+    throw new ConfigError(
+      `config: ${name} is ${got}, expected ${expected} with the objective iwae, which has no KL term of its own`,
+    );
+  }
+  if (likelihood === 'gaussian' && sigma === 'learned') {
+    throw new ConfigError('config: sigma is learned, expected a number with the objective iwae');
+  }
+  const { z, ...samples } = importanceSamples(tape, encode(tape, x, config), { samples: config.iwSamples });
+  if (likelihood === 'gaussian') {
+    importanceBound(tape, samples, decode(tape, z, config), x, { kind: 'gaussian', sigma: Number(sigma) });
+    return;
+  }
+  const { inp, last } = decodeHidden(tape, z, config);
+  importanceBound(tape, samples, dense(tape, inp, pixelsOf(tape.images), { name: last }), x, { kind: 'bernoulli' });
+}
+
+/**
  * The variational autoencoder of Kingma & Welling 2014 with dense layers: q(z|x) = N(μ, diag σ²), p(x|z) Bernoulli,
- * loss = BCE + beta KL.
+ * loss = BCE + beta KL; with the objective `iwae` the importance-weighted bound of Burda et al. 2016.
  */
 export const vae: ModelDefinition<VaeConfig, VaeViews> = defineModel({
   kind: 'vae',
@@ -49,6 +75,10 @@ export const vae: ModelDefinition<VaeConfig, VaeViews> = defineModel({
   settings: vaeSettings,
   loss(tape, batch, config) {
     const x = config.binarize === 'dynamic' ? batch.binarized : batch.x;
+    if (config.objective === 'iwae') {
+      recordIwae(tape, x, config);
+      return;
+    }
     const kl = { weight: klWeight(config), freeBits: config.freeBits };
     const z = reparameterize(tape, encode(tape, x, config), kl);
     if (config.likelihood === 'gaussian') {
