@@ -11,7 +11,15 @@ import { type CreateOptions, Vae } from './vae/vae.ts';
 
 export { loadMnist, NoAdapterError, type OpenAdapterOptions, tuningStore } from '#host';
 export { type Classes, classesOf, longClassName, shortClassName } from './data/classes.ts';
-export { DataError, type DataSet, type ImageSet, type Labels, takeFirst } from './data/dataset.ts';
+export {
+  DataError,
+  type DataSet,
+  type ImageSet,
+  type ImageSize,
+  imageLength,
+  type Labels,
+  takeFirst,
+} from './data/dataset.ts';
 export { TestSizeError } from './data/errors.ts';
 export { readFiles } from './data/files.ts';
 export { type IdxImages, parseIdxImages } from './data/idx.ts';

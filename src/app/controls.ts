@@ -127,7 +127,7 @@ export class Controls {
     history.replaceState(null, '', formatHash(vae.config));
     const { name, train, test } = data;
     const count = (n: number) => n.toLocaleString('en-US');
-    this.#dataName.textContent = `${name}: ${count(train.count)} training and ${count(test.count)} test images, ${train.columns}\u00a0×\u00a0${train.rows}`;
+    this.#dataName.textContent = `${name}: ${count(train.count)} training and ${count(test.count)} test images, ${train.columns}\u00a0×\u00a0${train.rows}${train.channels === 3 ? ' in colour' : ''}`;
     void this.#offer();
   }
 

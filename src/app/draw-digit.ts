@@ -1,4 +1,4 @@
-import { LiveReconstructor, type Model } from 'webgpu-vae';
+import { imageLength, LiveReconstructor, type Model } from 'webgpu-vae';
 import { download } from 'webgpu-vae/kernels';
 import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
@@ -121,7 +121,7 @@ export class DrawDigit implements View {
   #takeTestImage(): void {
     const { test } = this.#session!.data;
     const index = Math.floor(Math.random() * test.count);
-    const size = test.rows * test.columns;
+    const size = imageLength(test);
     this.#pad.clear();
     this.#image = test.images.slice(index * size, (index + 1) * size);
     void this.#encode();

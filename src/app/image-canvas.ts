@@ -1,3 +1,4 @@
+import type { ImageSize } from 'webgpu-vae';
 import type { Tensor } from 'webgpu-vae/kernels';
 import { element } from './dom.ts';
 import type { Painter, Sheet } from './painter.ts';
@@ -38,7 +39,7 @@ export class ImageCanvas {
   }
 
   /** The canvas has its size before there is a model: nothing moves when there is one. */
-  #size(columns: number, rows: number, image: { columns: number; rows: number }, widest: number): void {
+  #size(columns: number, rows: number, image: ImageSize, widest: number): void {
     const scale = Math.max(1, Math.min(LARGEST_SCALE, Math.floor(widest / (columns * image.columns))));
     this.#gap = GAP * scale;
     this.canvas.width = columns * image.columns * scale;
@@ -48,7 +49,7 @@ export class ImageCanvas {
   }
 
   /** @param tensors each (count, D) f32 in [0, 1], a multiple of the columns */
-  bind(painter: Painter, tensors: readonly Tensor[], image: { columns: number; rows: number }): void {
+  bind(painter: Painter, tensors: readonly Tensor[], image: ImageSize): void {
     const columns = this.#columns;
     this.#painter = painter;
     const rowsOf = (tensor: Tensor) => Math.ceil(tensor.shape[0]! / columns);
@@ -57,13 +58,7 @@ export class ImageCanvas {
     const widest = painter.device.info.software ? WIDEST_SOFTWARE * devicePixelRatio : WIDEST;
     this.#size(columns * (this.#beside ? tensors.length : 1), total, image, widest);
     this.#sheets = tensors.map((tensor) =>
-      painter.sheet(tensor, {
-        columns,
-        rows: rowsOf(tensor),
-        imageColumns: image.columns,
-        imageRows: image.rows,
-        count: tensor.shape[0]!,
-      }),
+      painter.sheet(tensor, image, { columns, rows: rowsOf(tensor), count: tensor.shape[0]! }),
     );
     this.#context = painter.attach(this.canvas);
   }

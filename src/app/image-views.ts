@@ -1,4 +1,4 @@
-import { classesOf, type ImageSet, LiveDecoder, LiveReconstructor, type Model } from 'webgpu-vae';
+import { classesOf, type ImageSet, imageLength, LiveDecoder, LiveReconstructor, type Model } from 'webgpu-vae';
 import { normalNumbers } from 'webgpu-vae/nn';
 import { button, element, region } from './dom.ts';
 import { ImageCanvas } from './image-canvas.ts';
@@ -118,8 +118,9 @@ export class Samples extends ImageView {
 }
 
 /** The first image of each class, then the first others, RECONSTRUCTED in all (again from the start if there are fewer). */
-function onePerClass({ images, labels, count, rows, columns }: ImageSet): Uint8Array {
-  const size = rows * columns;
+function onePerClass(set: ImageSet): Uint8Array {
+  const { images, labels, count } = set;
+  const size = imageLength(set);
   const firsts = labels ? classesOf(labels).present.map((label) => labels.indexOf(label)) : [];
   const others = Array.from({ length: Math.min(count, 2 * RECONSTRUCTED) }, (_, i) => i).filter(
     (i) => !firsts.includes(i),

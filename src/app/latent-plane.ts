@@ -126,16 +126,9 @@ export class LatentPlane implements View {
     });
     const cells = Math.floor(Math.sqrt(viewCapacity(model, CELLS * CELLS)));
     const decoder = new LiveDecoder(model, cells * cells);
-    const shape = {
-      columns: cells,
-      rows: cells,
-      imageColumns: test.columns,
-      imageRows: test.rows,
-      count: cells * cells,
-    };
     const context = painter.attach(this.#canvas);
     const points = painter.points(heads, slots);
-    const sheet = painter.sheet(decoder.pixels, shape);
+    const sheet = painter.sheet(decoder.pixels, test, { columns: cells, rows: cells, count: cells * cells });
     const colors = pointColors(classes.slots);
     this.#bound = { model, painter, decoder, pool, heads, labels, classes, colors, context, points, sheet };
     this.#encoded = undefined;
@@ -193,9 +186,8 @@ export class LatentPlane implements View {
       y: this.#sheetFrame.y + this.#sheetFrame.half,
     });
     const size = (side * this.#sheetFrame.half) / this.#frame.half;
-    const faded = (i: 0 | 1 | 2) => paper[i] + 0.42 * (ink[i] - paper[i]);
-    const place = { x: corner.x, y: corner.y, width: size, height: size, gap: 0, paper };
-    painter.placeSheet(sheet, canvas, { ...place, ink: [faded(0), faded(1), faded(2)] });
+    const place = { x: corner.x, y: corner.y, width: size, height: size, gap: 0, paper, ink };
+    painter.placeSheet(sheet, canvas, { ...place, strength: 0.42 });
     const origin = toPixels(this.#frame, side, { x: 0, y: 0 });
     const unit = side / (2 * this.#frame.half);
     painter.placePoints(points, canvas, {

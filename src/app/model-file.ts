@@ -1,6 +1,7 @@
 import {
   ConfigError,
   type DataSet,
+  imageLength,
   type NamedTensor,
   parseConfig,
   readCheckpoint,
@@ -47,10 +48,10 @@ export async function readModelFile(file: File, data: DataSet): Promise<ModelFil
   }
   const parameters = readParameters(bytes);
   const layers = layersOf(tensors);
-  const { rows, columns } = data.train;
-  if (layers.imageSize !== rows * columns) {
+  const size = imageLength(data.train);
+  if (layers.imageSize !== size) {
     throw new ConfigError(
-      `load ${file.name}: the model is of images of ${layers.imageSize} pixels, expected ${rows * columns}, as the data set has: choose its data first`,
+      `load ${file.name}: the model is of images of ${layers.imageSize} pixels, expected ${size}, as the data set has: choose its data first`,
     );
   }
   return { parameters, config: { ...settingsOf(metadata), hidden: layers.hidden, latent: layers.latent } };

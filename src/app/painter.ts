@@ -1,4 +1,4 @@
-import type { Device } from 'webgpu-vae';
+import type { Device, ImageSize } from 'webgpu-vae';
 import { BufferPool, type Tensor } from 'webgpu-vae/kernels';
 import drawImages from './draw_images.wgsl?raw';
 import drawPoints from './draw_points.wgsl?raw';
@@ -24,6 +24,8 @@ export interface SheetPlace {
   gap: number;
   paper: Color;
   ink: Color;
+  /** From 0, all paper, to 1, the default. */
+  strength?: number;
 }
 
 /** A sheet of images: `columns` × `rows` cells, filled from the left and the top. */
@@ -32,6 +34,8 @@ export interface Sheet extends Drawing {
   rows: number;
   imageColumns: number;
   imageRows: number;
+  /** Of a pixel: 1, drawn with ink, or 3, drawn as they are. */
+  channels: number;
   count: number;
 }
 
@@ -52,7 +56,7 @@ export interface PointsPlace {
   colors: readonly Color[];
 }
 
-const SHEET_PARAMS_BYTES = 80;
+const SHEET_PARAMS_BYTES = 96;
 const POINTS_PARAMS_BYTES = 64 + 64 * 16;
 
 /**
@@ -97,15 +101,21 @@ export class Painter {
   }
 
   /**
-   * @param pixels (count, imageRows * imageColumns) f32 in [0, 1]
+   * @param pixels (count, imageRows * imageColumns * channels) f32 in [0, 1]
    */
   sheet(
     pixels: Tensor,
-    shape: { columns: number; rows: number; imageColumns: number; imageRows: number; count: number },
+    image: ImageSize,
+    { columns, rows, count }: { columns: number; rows: number; count: number },
   ): Sheet {
     const params = this.#uniform('sheet', SHEET_PARAMS_BYTES);
     return {
-      ...shape,
+      columns,
+      rows,
+      imageColumns: image.columns,
+      imageRows: image.rows,
+      channels: image.channels ?? 1,
+      count,
       pipeline: this.#images,
       params,
       instances: 1,
@@ -124,8 +134,8 @@ export class Painter {
   }
 
   placeSheet(sheet: Sheet, canvas: HTMLCanvasElement, place: SheetPlace): void {
-    const { columns, rows, imageColumns, imageRows, count } = sheet;
-    const { x, y, width, height, gap, paper, ink } = place;
+    const { columns, rows, imageColumns, imageRows, channels, count } = sheet;
+    const { x, y, width, height, gap, paper, ink, strength = 1 } = place;
     const values = [
       canvas.width,
       canvas.height,
@@ -139,8 +149,10 @@ export class Painter {
       imageRows,
       gap,
       count,
+      channels,
+      strength,
     ];
-    this.#write(sheet.params, new Float32Array([...values, ...paper, 1, ...ink, 1]));
+    this.#write(sheet.params, new Float32Array([...values, 0, 0, ...paper, 1, ...ink, 1]));
   }
 
   placePoints(points: Drawing, canvas: HTMLCanvasElement, place: PointsPlace): void {

@@ -1,13 +1,14 @@
+import type { ImageSize } from 'webgpu-vae';
 import { element } from './dom.ts';
 import { PAD, type Stroke, strokeAll } from './pad.ts';
 
 /**
  * Strokes as an image, made as MNIST was: scaled to fit 20 of 28 pixels, then shifted so that the centre of mass is in the
- * middle. Grey levels, row by row; undefined without a stroke.
+ * middle. Levels, row by row, those of the channels side by side: all grey. Undefined without a stroke.
  */
 export function rasterize(
   strokes: readonly Stroke[],
-  { rows, columns }: { rows: number; columns: number },
+  { rows, columns, channels = 1 }: ImageSize,
 ): Uint8Array | undefined {
   const points = strokes.flat();
   if (points.length === 0) return undefined;
@@ -35,7 +36,8 @@ export function rasterize(
   const centre = (along: (i: number) => number) => first.reduce((sum, level, i) => sum + level * along(i), 0) / mass;
   const x = centre((i) => (i % columns) + 0.5);
   const y = centre((i) => Math.floor(i / columns) + 0.5);
-  return place(columns / 2 - x, rows / 2 - y);
+  const grey = place(columns / 2 - x, rows / 2 - y);
+  return Uint8Array.from({ length: grey.length * channels }, (_, i) => grey[Math.floor(i / channels)]!);
 }
 
 function extent(values: number[]): [number, number] {

@@ -1,5 +1,5 @@
 /** The pictures of a run: what each shows and what it is called; `pictures/` draws them. */
-import { type DataSet, type EpochResult, elboOf, type Vae } from 'webgpu-vae';
+import { type DataSet, type EpochResult, elboOf, imageLength, type Vae } from 'webgpu-vae';
 import { imageGrid, latentScatter, lossCurve, manifold, manifoldGrid, reconstructions } from './pictures/index.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -24,16 +24,17 @@ export interface FigureSource {
 
 /** `recon_epoch_<n>.png` for the last epoch, with the first test images, and `loss_curve.png` so far. */
 export async function writeEpochFigures({ vae, data, folder, results }: FigureSource): Promise<void> {
-  const { images, count, rows, columns } = data.test;
+  const { images, count, rows, columns, channels = 1 } = data.test;
   const { epoch, test } = results.at(-1)!;
   const { term, reconstruction } = elboOf(test);
-  const originals = images.subarray(0, Math.min(RECONSTRUCTED, count) * rows * columns);
+  const originals = images.subarray(0, Math.min(RECONSTRUCTED, count) * imageLength(data.test));
   const { mu } = await vae.encode(originals);
   const picture = reconstructions({
     originals,
     reconstructions: await vae.decode(mu),
     rows,
     columns,
+    channels,
     title: `Test images and their reconstructions after epoch ${epoch}`,
     subtitle: `decoded from the mean of q(z|x); ${term.toUpperCase()} over the whole test set: ${reconstruction.toFixed(2)} nats per image`,
   });
@@ -43,7 +44,7 @@ export async function writeEpochFigures({ vae, data, folder, results }: FigureSo
 
 /** `loss_curve.png`, `samples.png`, `latent_2d.png` and, for two latents, `manifold.png`, of the model as it is now. */
 export async function writeFinalFigures({ vae, data, folder, results, step = vae.step }: FigureSource): Promise<void> {
-  const { images, labels, rows, columns } = data.test;
+  const { images, labels, rows, columns, channels = 1 } = data.test;
   const { latent } = vae.config;
   const after = `after ${step} ${step === 1 ? 'step' : 'steps'}`;
   await folder.write('loss_curve.png', lossCurve(results));
@@ -53,6 +54,7 @@ export async function writeFinalFigures({ vae, data, folder, results, step = vae
     count: SAMPLES,
     rows,
     columns,
+    channels,
     title: `Samples ${after}`,
     subtitle: 'decoded z ~ N(0, I)',
   });
@@ -67,6 +69,7 @@ export async function writeFinalFigures({ vae, data, folder, results, step = vae
     n: MANIFOLD_SIDE,
     rows,
     columns,
+    channels,
     title: `The decoded latent plane ${after}`,
     subtitle: 'cells of equal probability under N(0, I)',
   });

@@ -11,6 +11,7 @@ import {
   type EpochResult,
   elboOf,
   type ImageSet,
+  imageLength,
   loadMnist,
   type NamedTensor,
   type Snapshot,
@@ -203,7 +204,7 @@ async function runTraining(run: Run): Promise<number> {
 async function chooseVariants(
   { variant, config }: TrainSettings,
   device: Device,
-  { train: { rows, columns } }: DataSet,
+  { train }: DataSet,
   snapshot: Snapshot | undefined,
 ): Promise<VariantChoice | undefined> {
   if (variant !== 'auto' && variant !== 'default') {
@@ -221,7 +222,7 @@ async function chooseVariants(
   }
   if (variant === 'default') return undefined;
   if (variant !== 'auto') return variant;
-  return (await tunedVariants(device, vaeProblems(config, rows * columns), { store: tuningStore })).variants;
+  return (await tunedVariants(device, vaeProblems(config, imageLength(train)), { store: tuningStore })).variants;
 }
 
 /**
@@ -279,6 +280,7 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
     testSize: data.test.count,
     rows: data.train.rows,
     columns: data.train.columns,
+    ...channelsOf(data),
     out,
     quiet: settings.quiet,
     wantedAdapter: settings.adapter ?? null,
@@ -297,6 +299,11 @@ function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: V
   };
 }
 
+/** What is said of colour images only. */
+function channelsOf({ train: { channels = 1 } }: DataSet): { channels?: number } {
+  return channels > 1 ? { channels } : {};
+}
+
 /** The weights, with all that is needed to rebuild the model around them. */
 function modelFile(
   vae: Vae,
@@ -306,16 +313,16 @@ function modelFile(
   const { rows, columns, count } = data.train;
   return writeSafetensors(parameters, {
     format: 'pt',
-    config: JSON.stringify({ ...vae.config, rows, columns, data: data.name, trainSize: count }),
+    config: JSON.stringify({ ...vae.config, rows, columns, ...channelsOf(data), data: data.name, trainSize: count }),
     step: String(step),
   });
 }
 
 function dataLine({ name, train, test }: DataSet, validation: ImageSet | undefined): string {
-  const size = `${train.columns} x ${train.rows}`;
+  const size = `${train.columns} x ${train.rows} pixels${train.channels === 3 ? ' in colour' : ''}`;
   const labels = test.labels ? '' : ', without labels';
   const aside = validation ? `, ${thousands(validation.count)} validation` : '';
-  return `Data: ${name}, ${thousands(train.count)} training${aside} and ${thousands(test.count)} test images of ${size} pixels${labels}.`;
+  return `Data: ${name}, ${thousands(train.count)} training${aside} and ${thousands(test.count)} test images of ${size}${labels}.`;
 }
 
 /** `validation 98.76, the best so far`. */

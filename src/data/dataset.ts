@@ -5,15 +5,34 @@ import { type Labels, parseIdxLabels } from './idx.ts';
 export { DataError } from './errors.ts';
 export type { Labels } from './idx.ts';
 
-/** Grey images of one size, with or without labels. */
+/** Images of one size, grey or in colour, with or without labels. */
 export interface ImageSet {
-  /** (count, rows, columns) u8, row-major; 0 is black, 255 white. */
+  /** (count, rows, columns, channels) u8, row-major; 0 is black, 255 white. */
   images: Uint8Array;
   /** (count): the class of each image, 0 or more. Training does not need them; pictures are coloured by them. */
   labels?: Labels;
   count: number;
   rows: number;
   columns: number;
+  /** Of a pixel: 3 are red, green and blue. Default 1, grey. */
+  channels?: number;
+}
+
+/** The size of images, as a set or a picture has it. */
+export type ImageSize = Pick<ImageSet, 'rows' | 'columns' | 'channels'>;
+
+/** Bytes, or numbers, of one image. */
+export function imageLength({ rows, columns, channels = 1 }: ImageSize): number {
+  return rows * columns * channels;
+}
+
+/** `28 x 28`, `32 x 32 x 3`: columns, rows and, of colour images, channels. */
+export function showSize({ rows, columns, channels = 1 }: ImageSize): string {
+  return `${columns} x ${rows}${channels > 1 ? ` x ${channels}` : ''}`;
+}
+
+export function isSameSize(a: ImageSize, b: ImageSize): boolean {
+  return a.rows === b.rows && a.columns === b.columns && (a.channels ?? 1) === (b.channels ?? 1);
 }
 
 /** A training and a test set whose images have the same size. */
@@ -44,9 +63,9 @@ export function labelsOf(count: number, labelBytes: Uint8Array, names: { images:
  * @throws DataError when their images differ in size
  */
 export function makeDataSet(name: string, train: ImageSet, test: ImageSet): DataSet {
-  if (train.rows !== test.rows || train.columns !== test.columns) {
+  if (!isSameSize(train, test)) {
     throw new DataError(
-      `make data set ${name}: test images are ${test.rows}x${test.columns}, expected ${train.rows}x${train.columns} as the training images: use files that belong together`,
+      `make data set ${name}: test images are ${showSize(test)}, expected ${showSize(train)} as the training images: use files that belong together`,
     );
   }
   return { name, train, test };
@@ -64,7 +83,7 @@ export function takeFirst(set: ImageSet, n: number): ImageSet {
   }
   return {
     ...set,
-    images: set.images.subarray(0, n * set.rows * set.columns),
+    images: set.images.subarray(0, n * imageLength(set)),
     ...(set.labels && { labels: set.labels.subarray(0, n) }),
     count: n,
   };

@@ -24,11 +24,13 @@ const ELEMENTS: Record<number, { name: string; bytes: number }> = {
 
 /** The images of one IDX file. */
 export interface IdxImages {
-  /** (count, rows, columns) u8, row-major: a view into the parsed bytes, not a copy. */
+  /** (count, rows, columns, channels) u8, row-major: a view into the parsed bytes, a copy only where the channels came first. */
   images: Uint8Array;
   count: number;
   rows: number;
   columns: number;
+  /** 3 of colour images, red, green and blue; left out of grey ones. */
+  channels?: number;
 }
 
 /** (count): the class of each image, 0 or more; as wide as its file has it. */
@@ -37,7 +39,8 @@ export type Labels = Uint8Array | Uint16Array | Uint32Array;
 /** What one kind of file has to be. */
 interface Kind {
   what: 'images' | 'labels';
-  rank: number;
+  /** The usual one first. */
+  ranked: readonly number[];
   types: readonly number[];
   /** What to do about another type. */
   convert: string;
@@ -49,24 +52,25 @@ const EXCHANGED = 'check that image and label files are not exchanged';
 
 const IMAGES: Kind = {
   what: 'images',
-  rank: 3,
+  ranked: [3, 4],
   types: [UNSIGNED_BYTE],
   convert: 'convert them to unsigned bytes, 0 for black and 255 for white',
   ranks: {
     1: EXCHANGED,
     2: 'one row for each image, so write it with the shape (count, rows, columns)',
-    4: 'only grey images are trained, so make one grey value of the colours of a pixel, or leave an axis of size 1 out, and write the shape (count, rows, columns)',
+    5: 'write one file of images with the shape (count, rows, columns) or, in colour, (count, rows, columns, 3)',
   },
 };
 
 const LABELS: Kind = {
   what: 'labels',
-  rank: 1,
+  ranked: [1],
   types: [UNSIGNED_BYTE, SHORT, INT],
   convert: 'convert them to unsigned bytes, or leave the file away: a model needs no labels',
   ranks: {
     2: 'keep one number for each image, its class, or leave the file away: a model needs no labels',
     3: EXCHANGED,
+    4: EXCHANGED,
   },
 };
 
@@ -74,11 +78,12 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
-function checkMagic(bytes: Uint8Array, name: string, { what, rank, types, convert, ranks }: Kind): void {
+function checkMagic(bytes: Uint8Array, name: string, { what, ranked, types, convert, ranks }: Kind): void {
   const other = whatElse(bytes);
   if (other) throw new DataError(`read ${what}: ${name} is ${other.what}, expected an IDX file: ${other.remedy}`);
   const [type] = types as [number];
-  const expected = `${hex(Uint8Array.of(0, 0, type, rank))} (IDX, ${ELEMENTS[type]!.name}, rank ${rank})`;
+  const [rank] = ranked as [number];
+  const expected = `${hex(Uint8Array.of(0, 0, type, rank))} (IDX, ${ELEMENTS[type]!.name}, rank ${ranked.join(' or ')})`;
   const got = hex(bytes.subarray(0, MAGIC_BYTES));
   const [zero0, zero1, gotType, gotRank] = bytes as unknown as [number, number, number, number];
   const fail = (reason: string): never => {
@@ -88,16 +93,17 @@ function checkMagic(bytes: Uint8Array, name: string, { what, rank, types, conver
   if (!types.includes(gotType)) {
     fail(`its elements are ${ELEMENTS[gotType]?.name ?? `of unknown type ${gotType}`}; ${convert}`);
   }
-  if (gotRank !== rank)
+  if (!ranked.includes(gotRank))
     fail(`its rank is ${gotRank}; ${ranks[gotRank] ?? `expected the original file of the ${what}`}`);
 }
 
 /** Checks the whole header and the exact length; returns the sizes, the type and the elements' bytes. */
 function parseIdx(bytes: Uint8Array, name: string, kind: Kind): { sizes: number[]; type: number; data: Uint8Array } {
-  const { what, rank } = kind;
+  const { what, ranked } = kind;
   if (bytes.length === 0) throw new DataError(`read ${what}: ${name} is empty: put the complete file there`);
-  const headerBytes = MAGIC_BYTES + rank * SIZE_BYTES;
   if (bytes.length >= MAGIC_BYTES) checkMagic(bytes, name, kind);
+  const rank = bytes[MAGIC_BYTES - 1] ?? ranked[0]!;
+  const headerBytes = MAGIC_BYTES + rank * SIZE_BYTES;
   if (bytes.length < headerBytes) {
     throw new DataError(
       `read ${what}: ${name} has ${bytes.length} bytes, expected a header of ${headerBytes}: the file is truncated, get it again`,
@@ -112,7 +118,7 @@ function parseIdx(bytes: Uint8Array, name: string, kind: Kind): { sizes: number[
       `read ${what}: ${name} has the shape ${shape}, expected sizes of at least 1: get the file again`,
     );
   }
-  // Three u32 sizes can exceed 2^53, but a rounded product that large never equals a real length.
+  // Four u32 sizes can exceed 2^53, but a rounded product that large never equals a real length.
   const dataBytes = sizes.reduce((product, size) => product * size, ELEMENTS[type]!.bytes);
   const gotBytes = bytes.length - headerBytes;
   if (gotBytes !== dataBytes) {
@@ -125,15 +131,40 @@ function parseIdx(bytes: Uint8Array, name: string, kind: Kind): { sizes: number[
 }
 
 /**
- * Reads the images of an IDX file of rank 3.
+ * Reads the images of an IDX file of rank 3, (count, rows, columns), or 4, (count, rows, columns, channels) with one channel or three. A
+ * file whose last size is neither, but whose second one is, has the channels first, as PyTorch has them: they are put last.
  * @param bytes the whole file, unpacked
  * @param name the file's name, for messages
- * @throws DataError unless magic, sizes (all at least 1) and exact length are right
+ * @throws DataError unless magic, sizes (all at least 1) and exact length are right, and there are one or three channels
  */
 export function parseIdxImages(bytes: Uint8Array, name: string): IdxImages {
   const { sizes, data } = parseIdx(bytes, name, IMAGES);
-  const [count, rows, columns] = sizes as [number, number, number];
-  return { images: data, count, rows, columns };
+  const [count, second, third, fourth = 1] = sizes as [number, number, number, number?];
+  const isColour = (channels: number) => channels === 1 || channels === 3;
+  if (isColour(fourth)) {
+    return { images: data, count, rows: second, columns: third, ...(fourth > 1 && { channels: fourth }) };
+  }
+  if (!isColour(second)) {
+    throw new DataError(
+      `read images: ${name} has the shape (${sizes.join(', ')}), expected (count, rows, columns, channels) with 1 channel or 3: leave transparency out, or make one grey value of each pixel`,
+    );
+  }
+  const images = second === 1 ? data : channelsLast(data, count, second, third * fourth);
+  return { images, count, rows: third, columns: fourth, ...(second > 1 && { channels: second }) };
+}
+
+/** (count, channels, pixels) as (count, pixels, channels). */
+function channelsLast(data: Uint8Array, count: number, channels: number, pixels: number): Uint8Array {
+  const turned = new Uint8Array(data.length);
+  for (let image = 0; image < count; image++) {
+    const first = image * channels * pixels;
+    for (let channel = 0; channel < channels; channel++) {
+      for (let pixel = 0; pixel < pixels; pixel++) {
+        turned[first + pixel * channels + channel] = data[first + channel * pixels + pixel]!;
+      }
+    }
+  }
+  return turned;
 }
 
 /**

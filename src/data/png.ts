@@ -1,14 +1,13 @@
-/** PNG pictures as the grey levels that a model is trained on. */
+/** PNG pictures as the levels that a model is trained on. */
 import type { DecodedPng } from 'fast-png';
+import type { ImageSize } from './dataset.ts';
 import { DataError } from './errors.ts';
 import { whatElse } from './unpack.ts';
 
-/** One grey picture. */
-export interface Picture {
-  /** (rows, columns) u8: 0 black, 255 white. */
+/** One picture, grey or in colour. */
+export interface Picture extends ImageSize {
+  /** (rows, columns, channels) u8: 0 black, 255 white. */
   levels: Uint8Array;
-  rows: number;
-  columns: number;
 }
 
 /** Of one picture; more is refused before it is unpacked. */
@@ -24,12 +23,13 @@ export function isPng(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads a PNG of any colour type: colours become grey levels (BT.601), what is transparent lets black through.
+ * Reads a PNG of any colour type: as one channel, colours become grey levels (BT.601); as three, grey levels become colours. What is
+ * transparent lets black through.
  * @param bytes the whole file
  * @param name the file's name, for messages
  * @throws DataError when it is no PNG, or one that is broken
  */
-export async function readPng(bytes: Uint8Array, name: string): Promise<Picture> {
+export async function readPng(bytes: Uint8Array, name: string, channels = 1): Promise<Picture> {
   if (!isPng(bytes)) {
     const other = bytes.length === 0 ? 'empty' : whatElse(bytes)?.what;
     const got = other ? `it is ${other}` : 'it is something else, whatever its name says';
@@ -47,7 +47,7 @@ export async function readPng(bytes: Uint8Array, name: string): Promise<Picture>
   const { convertIndexedToRgb, decode } = await import('fast-png');
   try {
     const png = decode(bytes, { checkCrc: true });
-    return greyOf(png.palette ? { ...png, ...rgbOf(convertIndexedToRgb(png), png) } : png);
+    return pictureOf(png.palette ? { ...png, ...rgbOf(convertIndexedToRgb(png), png) } : png, channels);
   } catch (error) {
     const reason = (error as Error).message;
     throw new DataError(
@@ -64,8 +64,8 @@ function rgbOf(data: Uint8Array, { width, height }: DecodedPng): Pick<DecodedPng
   return { data, channels: data.length / (width * height), depth: 8 };
 }
 
-function greyOf({ width, height, channels, depth, data }: DecodedPng): Picture {
-  const levels = new Uint8Array(width * height);
+function pictureOf({ width, height, channels, depth, data }: DecodedPng, wanted: number): Picture {
+  const levels = new Uint8Array(width * height * wanted);
   const bitsPerRow = width * channels * depth;
   const most = 2 ** depth - 1;
   // Rows of less than a byte per sample begin at whole bytes.
@@ -81,12 +81,16 @@ function greyOf({ width, height, channels, depth, data }: DecodedPng): Picture {
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       const at = column * channels;
-      const grey = isColour
-        ? LUMA.reduce((sum, share, i) => sum + share * sample(row, at + i), 0) / 1000
-        : sample(row, at);
       const alpha = hasAlpha ? sample(row, at + channels - 1) / most : 1;
-      levels[row * width + column] = Math.round((255 * grey * alpha) / most);
+      for (let i = 0; i < wanted; i++) {
+        const level = !isColour
+          ? sample(row, at)
+          : wanted === 1
+            ? LUMA.reduce((sum, share, j) => sum + share * sample(row, at + j), 0) / 1000
+            : sample(row, at + i);
+        levels[(row * width + column) * wanted + i] = Math.round((255 * level * alpha) / most);
+      }
     }
   }
-  return { levels, rows: height, columns: width };
+  return { levels, rows: height, columns: width, ...(wanted > 1 && { channels: wanted }) };
 }

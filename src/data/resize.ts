@@ -10,27 +10,33 @@ interface Tap {
  * Scales a picture, rows and columns each on their own: linear interpolation when it grows; when it shrinks, the triangle is as
  * wide as what becomes one pixel, so that no line is lost (as Pillow's BILINEAR does).
  */
-export function resized({ levels, rows, columns }: Picture, size: { rows: number; columns: number }): Picture {
-  if (rows === size.rows && columns === size.columns) return { levels, rows, columns };
+export function resized(picture: Picture, size: { rows: number; columns: number }): Picture {
+  const { levels, rows, columns, channels = 1 } = picture;
+  if (rows === size.rows && columns === size.columns) return picture;
   const across = taps(columns, size.columns);
   const down = taps(rows, size.rows);
-  const narrow = new Float64Array(rows * size.columns);
+  const width = size.columns * channels;
+  const narrow = new Float64Array(rows * width);
   for (let row = 0; row < rows; row++) {
     for (const [column, { first, weights }] of across.entries()) {
-      let sum = 0;
-      for (const [i, weight] of weights.entries()) sum += weight * levels[row * columns + first + i]!;
-      narrow[row * size.columns + column] = sum;
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        for (const [i, weight] of weights.entries()) {
+          sum += weight * levels[(row * columns + first + i) * channels + c]!;
+        }
+        narrow[row * width + column * channels + c] = sum;
+      }
     }
   }
-  const result = new Uint8Array(size.rows * size.columns);
+  const result = new Uint8Array(size.rows * width);
   for (const [row, { first, weights }] of down.entries()) {
-    for (let column = 0; column < size.columns; column++) {
+    for (let at = 0; at < width; at++) {
       let sum = 0;
-      for (const [i, weight] of weights.entries()) sum += weight * narrow[(first + i) * size.columns + column]!;
-      result[row * size.columns + column] = Math.round(sum);
+      for (const [i, weight] of weights.entries()) sum += weight * narrow[(first + i) * width + at]!;
+      result[row * width + at] = Math.round(sum);
     }
   }
-  return { levels: result, ...size };
+  return { ...picture, levels: result, rows: size.rows, columns: size.columns };
 }
 
 function taps(from: number, to: number): Tap[] {

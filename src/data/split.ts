@@ -1,5 +1,5 @@
 /** A data set's images in another order: some set aside for testing, or each one turned about its diagonal. */
-import type { ImageSet } from './dataset.ts';
+import { type ImageSet, imageLength } from './dataset.ts';
 import { TestSizeError } from './errors.ts';
 
 /** Any fixed number: the same images are set aside whatever a run's seed is, so that runs can be compared. */
@@ -29,23 +29,25 @@ export function setAside(set: ImageSet, n: number): { train: ImageSet; test: Ima
 }
 
 /** Copies of the images at these places. */
-function pick({ images, labels, rows, columns }: ImageSet, places: readonly number[]): ImageSet {
-  const size = rows * columns;
+function pick(all: ImageSet, places: readonly number[]): ImageSet {
+  const { images, labels } = all;
+  const size = imageLength(all);
   const picked = new Uint8Array(places.length * size);
   for (const [i, place] of places.entries()) picked.set(images.subarray(place * size, (place + 1) * size), i * size);
-  const set: ImageSet = { images: picked, count: places.length, rows, columns };
+  const set: ImageSet = { ...all, images: picked, count: places.length };
   return labels ? { ...set, labels: labels.slice(0, places.length).map((_, i) => labels[places[i]!]!) } : set;
 }
 
 /** A copy with rows and columns of each image exchanged: EMNIST's files have them so. */
 export function transposed(set: ImageSet): ImageSet {
-  const { images, count, rows, columns } = set;
-  const size = rows * columns;
+  const { images, count, rows, columns, channels = 1 } = set;
+  const size = imageLength(set);
   const turned = new Uint8Array(images.length);
   for (let first = 0; first < count * size; first += size) {
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
-        turned[first + column * rows + row] = images[first + row * columns + column]!;
+        const [to, from] = [first + (column * rows + row) * channels, first + (row * columns + column) * channels];
+        for (let c = 0; c < channels; c++) turned[to + c] = images[from + c]!;
       }
     }
   }

@@ -1,7 +1,7 @@
 /** Folders of PNG pictures: which there are, of which class, and what is in them. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { ImageSet, Labels } from '../data/dataset.ts';
+import type { ImageSet, ImageSize, Labels } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
 import { type Picture, readPng } from '../data/png.ts';
 import { resized } from '../data/resize.ts';
@@ -98,7 +98,7 @@ async function list(folder: string): Promise<{ pngs: string[]; folders: string[]
 }
 
 /** A picture of a file. @throws DataError */
-async function readPicture(path: string): Promise<Picture> {
+async function readPicture(path: string, channels: number): Promise<Picture> {
   let bytes: Uint8Array;
   try {
     checkFileSize((await stat(path)).size, path);
@@ -110,7 +110,7 @@ async function readPicture(path: string): Promise<Picture> {
       cause: error,
     });
   }
-  return readPng(bytes, path);
+  return readPng(bytes, path, channels);
 }
 
 /**
@@ -121,23 +121,25 @@ async function readPicture(path: string): Promise<Picture> {
  */
 export async function readPictures(
   { paths, labels }: PictureFiles,
-  size?: { rows: number; columns: number },
+  size?: ImageSize,
   options: { resize?: boolean } = {},
 ): Promise<ImageSet> {
-  const first = await readPicture(paths[0]!);
+  const channels = size?.channels ?? 1;
+  const first = await readPicture(paths[0]!, channels);
   const { rows, columns } = size ?? first;
-  const images = new Uint8Array(paths.length * rows * columns);
+  const images = new Uint8Array(paths.length * rows * columns * channels);
   for (const [i, path] of paths.entries()) {
-    const picture = i === 0 ? first : await readPicture(path);
+    const picture = i === 0 ? first : await readPicture(path, channels);
     if (!options.resize && (picture.rows !== rows || picture.columns !== columns)) {
       const as = size ? '' : `, as ${basename(paths[0]!)} is`;
       throw new DataError(
         `read ${path}: it is ${picture.columns} x ${picture.rows} pixels, expected ${columns} x ${rows}${as}: ${size ? 'scale it with --resize' : 'make them one size'}`,
       );
     }
-    images.set(resized(picture, { rows, columns }).levels, i * rows * columns);
+    images.set(resized(picture, { rows, columns }).levels, i * rows * columns * channels);
   }
-  return { images, count: paths.length, rows, columns, ...(labels && { labels: labelArray(labels) }) };
+  const set = { images, count: paths.length, rows, columns, ...(channels > 1 && { channels }) };
+  return { ...set, ...(labels && { labels: labelArray(labels) }) };
 }
 
 function labelArray(labels: readonly number[]): Labels {

@@ -64,6 +64,8 @@ const stateSchema = z.strictObject({
     name,
     rows: integer(1, MAX_SIDE),
     columns: integer(1, MAX_SIDE),
+    // Of colour images.
+    channels: z.exactOptional(z.literal(3)),
     trainCount: count,
     testCount: count,
     fingerprint,
@@ -171,10 +173,10 @@ export function isCheckpoint(metadata: Record<string, string>): boolean {
 function settleOn<Config extends TrainConfig, Views extends string>(
   definition: ModelDefinition<Config, Views>,
   settings: unknown,
-  { rows, columns, classes = 0 }: DataIdentity,
+  { rows, columns, channels = 1, classes = 0 }: DataIdentity,
 ): SettledModel<Config, Views> {
   try {
-    return settle(definition, settings as Partial<Config>, { rows, columns, channels: 1, classes });
+    return settle(definition, settings as Partial<Config>, { rows, columns, channels, classes });
   } catch (error) {
     throw new CheckpointError(`checkpoint read: ${quote((error as Error).message, 160)}`, { cause: error });
   }

@@ -1,4 +1,4 @@
-import type { ImageSet } from '../data/dataset.ts';
+import { type ImageSet, imageLength, showSize } from '../data/dataset.ts';
 import type { BufferPool } from '../gpu/tensor.ts';
 import { packImages } from '../kernels/gather.ts';
 import type { ImageShape } from '../nn/tape.ts';
@@ -6,10 +6,10 @@ import { pixelsOf, type SettledModel } from './model.ts';
 import type { PackedData } from './plan.ts';
 
 /** The shape of a data set's images, as its training images have it. */
-export function imageShapeOf({ rows, columns, labels }: ImageSet): ImageShape {
+export function imageShapeOf({ rows, columns, channels = 1, labels }: ImageSet): ImageShape {
   let classes = 0;
   for (const label of labels ?? []) classes = Math.max(classes, label + 1);
-  return { rows, columns, channels: 1, classes };
+  return { rows, columns, channels, classes };
 }
 
 /**
@@ -25,10 +25,9 @@ export function packData(
   operation: string,
 ): PackedData {
   const { images: shape, usesLabels, definition } = model;
-  const { rows, columns } = set;
-  const size = rows * columns;
+  const size = imageLength(set);
   if (size !== pixelsOf(shape)) {
-    const got = `${operation}: images of ${columns} x ${rows} have ${size} pixels`;
+    const got = `${operation}: images of ${showSize(set)} have ${size} pixels`;
     throw new RangeError(`${got}, expected ${pixelsOf(shape)}: use images of the size that the model was made for`);
   }
   const packed = packImages(pool, label, set.images, size);

@@ -1,4 +1,4 @@
-import type { DataSet, ImageSet } from '../data/dataset.ts';
+import { type DataSet, type ImageSet, showSize } from '../data/dataset.ts';
 import type { Choice } from '../kernels/tune.ts';
 import { initialParameters, type NamedTensor } from '../nn/parameters.ts';
 import { ConfigError, type TrainConfig } from './config.ts';
@@ -23,6 +23,8 @@ export interface DataIdentity {
   name: string;
   rows: number;
   columns: number;
+  /** 3 of colour images; grey ones have none. */
+  channels?: number;
   trainCount: number;
   testCount: number;
   /** FNV-1a of the training images, 8 hexadecimal digits. Finds mistakes, not forgeries. */
@@ -69,11 +71,12 @@ export type SnapshotIdentity<Config extends TrainConfig = TrainConfig> = Pick<
 
 /** @param usesLabels whether the model looks at labels: then they matter, too */
 export function identifyData({ name, train, test }: DataSet, { usesLabels, images }: SettledModel): DataIdentity {
-  const { rows, columns } = train;
+  const { rows, columns, channels = 1 } = train;
   return {
     name,
     rows,
     columns,
+    ...(channels > 1 && { channels }),
     trainCount: train.count,
     testCount: test.count,
     fingerprint: fingerprint(train.images),
@@ -180,16 +183,11 @@ export function checkSameTerms({ sums }: Pick<Snapshot, 'sums'>, terms: readonly
 
 /** @throws ConfigError if these are not the images that the snapshot was made with */
 export function checkSameData(snapshot: Pick<Snapshot, 'data'>, data: DataIdentity): void {
-  const show = ({
-    name,
-    rows,
-    columns,
-    trainCount,
-    testCount,
-    fingerprint: hash,
-    testFingerprint: testHash,
-  }: DataIdentity) =>
-    `${JSON.stringify(name)} with ${trainCount} training images of ${columns} x ${rows} (fingerprint ${hash}) and ${testCount} test images (${testHash ?? 'no fingerprint'})`;
+  const show = (identity: DataIdentity) => {
+    const { name, trainCount, testCount, fingerprint: hash, testFingerprint: testHash } = identity;
+    const size = showSize(identity);
+    return `${JSON.stringify(name)} with ${trainCount} training images of ${size} (fingerprint ${hash}) and ${testCount} test images (${testHash ?? 'no fingerprint'})`;
+  };
   const { name: _, ...same } = snapshot.data;
   for (const key of Object.keys(same) as (keyof typeof same)[]) {
     if (data[key] === same[key] || same[key] === undefined) continue;

@@ -26,6 +26,8 @@ export interface VaeFile {
 interface Beside {
   rows?: unknown;
   columns?: unknown;
+  /** 3 of colour images. */
+  channels?: unknown;
   data?: unknown;
 }
 
@@ -42,8 +44,8 @@ export function readVae(bytes: Uint8Array): VaeFile {
   const { tensors, metadata } = readSafetensors(bytes);
   if (isCheckpoint(metadata)) {
     const { config, data, parameters, step } = readCheckpoint(bytes);
-    const { rows, columns, name } = data;
-    return { config, images: greyImages(rows, columns), parameters, step, data: name, notices: [] };
+    const { rows, columns, channels = 1, name } = data;
+    return { config, images: { rows, columns, channels, classes: 0 }, parameters, step, data: name, notices: [] };
   }
   const notices: string[] = [];
   const parameters = readParameters(bytes, (line) => notices.push(line));
@@ -80,27 +82,29 @@ function readMetadata(json: string | undefined): { settings: Partial<VaeConfig>;
     throw error;
   }
   if (!isObject(value)) throw new ConfigError('load the model: the "config" in its metadata is not an object');
-  const { rows, columns, data, trainSize: _, ...settings } = value;
-  return { settings: settings as Partial<VaeConfig>, beside: { rows, columns, data } };
+  const { rows, columns, channels, data, trainSize: _, ...settings } = value;
+  return { settings: settings as Partial<VaeConfig>, beside: { rows, columns, channels, data } };
 }
 
-function imagesOf({ rows, columns }: Beside, imageSize: number): ImageShape {
+function imagesOf({ rows, columns, channels = 1 }: Beside, imageSize: number): ImageShape {
   if (rows === undefined && columns === undefined) {
     const side = Math.sqrt(imageSize);
-    if (Number.isInteger(side)) return greyImages(side, side);
+    if (Number.isInteger(side)) return { rows: side, columns: side, channels: 1, classes: 0 };
     throw new ConfigError(
       `load the model: its images have ${imageSize} pixels, which is no square: the file's "config" has to say how many rows and columns`,
     );
   }
-  if (typeof rows !== 'number' || typeof columns !== 'number' || rows * columns !== imageSize) {
-    const size = `${String(columns)} x ${String(rows)}`;
+  const isColour = channels === 3;
+  if (
+    typeof rows !== 'number' ||
+    typeof columns !== 'number' ||
+    !(isColour || channels === 1) ||
+    rows * columns * channels !== imageSize
+  ) {
+    const size = `${String(columns)} x ${String(rows)}${channels === 1 ? '' : ` x ${String(channels)}`}`;
     throw new ConfigError(
       `load the model: its images are ${size} pixels, its first layer takes ${imageSize}: use another file`,
     );
   }
-  return greyImages(rows, columns);
-}
-
-function greyImages(rows: number, columns: number): ImageShape {
-  return { rows, columns, channels: 1, classes: 0 };
+  return { rows, columns, channels: isColour ? 3 : 1, classes: 0 };
 }

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { colourOf } from '../support/pixels.ts';
 import { choose, drop, idx, smallSet, type TestFile } from './files.ts';
 import { expect, idle, panel, press, saved, stepOnce } from './page.ts';
 import { openSite, stepOf, test } from './site.ts';
@@ -28,6 +29,27 @@ test('own data can be trained on', async ({ page, siteUrl }) => {
   await press(page, 'Train');
   await expect(page.getByRole('status')).toContainText('finished');
   await expect(panel(page, 'Latent space')).toContainText('6 test images');
+});
+
+test('images in colour are shown in colour', async ({ page, siteUrl, errors }) => {
+  await openSite(page, siteUrl, '#hidden=8&batch=8&epochs=1');
+  const pictures = ['Test images above their reconstructions', 'Images decoded from fixed random points'];
+  const grey = await Promise.all(pictures.map((name) => colourOf(page.getByRole('img', { name }))));
+  for (const colour of grey) expect(colour).toBeLessThan(40);
+  await choose(page, smallSet(40, 6, 3));
+  await expect(panel(page, 'Controls')).toContainText('40 training and 6 test images, 7 × 5 in colour');
+  await idle(page);
+  await press(page, 'Train');
+  await expect(page.getByRole('status')).toContainText('finished');
+  for (const name of pictures) {
+    await expect
+      .poll(() => colourOf(page.getByRole('img', { name })))
+      .toBeGreaterThan(name.startsWith('Test') ? 150 : 5);
+  }
+  // A test image in the drawing's place, and a drawing: all of its channels are what was drawn.
+  await press(page, 'Test image');
+  await expect(panel(page, 'Draw a digit')).toContainText('μ ± σ');
+  expect(errors).toEqual([]);
 });
 
 test('single steps end like one training: same metrics, and the epoch is evaluated and kept', async ({

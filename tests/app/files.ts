@@ -14,10 +14,11 @@ export function idx(sizes: number[], fill: (i: number) => number): Uint8Array {
   return Buffer.concat([header, Buffer.from(Uint8Array.from({ length }, (_, i) => fill(i)))]);
 }
 
-/** Four IDX files: by default 40 training and 6 test images of 7 x 5 pixels in three classes. */
-export function smallSet(trainCount = 40, testCount = 6): TestFile[] {
+/** Four IDX files: by default 40 training and 6 test images of 7 x 5 pixels in three classes, grey or with three channels. */
+export function smallSet(trainCount = 40, testCount = 6, channels: 1 | 3 = 1): TestFile[] {
+  const size = channels === 1 ? [5, 7] : [5, 7, channels];
   const set = (name: string, count: number): TestFile[] => [
-    { name: `${name}-images-idx3-ubyte`, bytes: idx([count, 5, 7], (i) => (i * 89) % 256) },
+    { name: `${name}-images-idx${1 + size.length}-ubyte`, bytes: idx([count, ...size], (i) => (i * 89) % 256) },
     { name: `${name}-labels-idx1-ubyte`, bytes: idx([count], (i) => i % 3) },
   ];
   return [...set('train', trainCount), ...set('t10k', testCount)];

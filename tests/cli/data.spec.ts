@@ -1,9 +1,13 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { encode as encodePng } from 'fast-png';
 import { expect } from 'playwright/test';
+import { parseNpy } from '../../src/data/npy.ts';
 import { idxFile, wideLabels } from '../data/idx-file.ts';
 import { adapterOptions, test, webgpuVae } from './command.ts';
+import { decode } from './drawing.ts';
+import { run } from './in-process.ts';
 
 const TRAIN_IMAGES = idxFile([40, 5, 7]);
 const tiny = ['--hidden', '6', '--batch', '8', '--quiet', ...adapterOptions];
@@ -54,6 +58,62 @@ test('a model is trained without labels, and its pictures are drawn', async ({ c
   expect(stdout).toContain('Data: MNIST, 40 training and 8 test images of 7 x 5 pixels, without labels.\n');
   expect(await readdir(join(cwd, 'run'))).toContain('latent_2d.png');
 });
+
+test('images in colour are trained, resumed, drawn and looked into', async ({ cwd }) => {
+  const folder = join(cwd, 'colours');
+  await mkdir(folder);
+  // The channels first: they are turned round.
+  await writeFile(join(folder, 'train-images-idx4-ubyte'), idxFile([40, 3, 5, 7]));
+  await writeFile(join(folder, 't10k-images-idx4-ubyte'), idxFile([8, 5, 7, 3]));
+  const args = ['--data', folder, '--hidden', '6', '--batch', '8', ...adapterOptions];
+  const at = (name: string) => join(cwd, name);
+  const first = await run(['train', ...args, '--epochs', '1', '--out', at('half')]);
+  expect(first).toMatchObject({ code: 0, stderr: '' });
+  expect(first.stdout).toContain(
+    'Data: colours, 40 training and 8 test images of 7 x 5 pixels in colour, without labels.',
+  );
+  expect(first.stdout).toContain('Model: 105-6-2 and back');
+  await run(['train', ...args, '--epochs', '2', '--quiet', '--out', at('whole')]);
+  expect(await run(['train', '--resume', at('half'), '--epochs', '2', '--quiet'])).toMatchObject({ code: 0 });
+  const model = (name: string) => readFile(join(at(name), 'model.safetensors'));
+  expect((await model('half')).equals(await model('whole'))).toBe(true);
+  const config = JSON.parse(await readFile(join(at('half'), 'config.json'), 'utf8'));
+  expect(config).toMatchObject({ rows: 5, columns: 7, channels: 3 });
+  for (const name of ['recon_epoch_2.png', 'samples.png', 'manifold.png']) {
+    expect(await isColoured(await readFile(join(at('half'), name))), name).toBe(true);
+  }
+
+  // A picture in colour is taken as it is, a grey one as grey; images of a data set have to be in colour.
+  const look = (...more: string[]) => run([...more, '--model', at('half'), ...adapterOptions]);
+  const data = Uint8Array.from({ length: 105 }, (_, i) => (i * 7) % 256);
+  await writeFile(at('one.png'), encodePng({ width: 7, height: 5, data, channels: 3, depth: 8 }));
+  expect(await look('reconstruct', '--images', at('one.png'), '--out', at('one.npy'))).toMatchObject({ code: 0 });
+  expect(parseNpy(await readFile(at('one.npy')), 'one.npy').shape).toEqual([1, 5, 7, 3]);
+  const grey = encodePng({ width: 7, height: 5, data: data.subarray(0, 35), channels: 1, depth: 8 });
+  await writeFile(at('grey.png'), grey);
+  expect(await look('reconstruct', '--images', at('grey.png'), '--out', at('grey.png'), '--force')).toMatchObject({
+    code: 0,
+  });
+  expect(await look('traverse', '--steps', '3', '--out', at('way.gif'))).toMatchObject({ code: 0, stderr: '' });
+  expect(await look('interpolate', '--pairs', '1', '--out', at('line.png'))).toMatchObject({ code: 0 });
+  expect(await isColoured(await readFile(at('line.png')))).toBe(true);
+  expect(await run(['export', '--html', '--model', at('half'), '--out', at('plane.html')])).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  expect(await readFile(at('plane.html'), 'utf8')).toContain('7 × 5 pixels in colour');
+  await writeFile(at('grey-images-idx3-ubyte'), idxFile([3, 5, 7]));
+  const wrong = await look('reconstruct', '--images', at('grey-images-idx3-ubyte'), '--out', at('x.png'));
+  expect(wrong).toMatchObject({ code: 1, stdout: '' });
+  expect(wrong.stderr).toMatch(/the images are grey, the model has colours: use others\n$/);
+});
+
+/** Whether any pixel of a picture is not grey. */
+async function isColoured(png: Buffer): Promise<boolean> {
+  const canvas = await decode(png);
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return data.some((level, i) => i % 4 < 2 && level !== data[i + 1]);
+}
 
 test('no test files: the error names --test-size, and a size that is too large is wrong usage', async ({ cwd }) => {
   await trainingFilesOnly(cwd);

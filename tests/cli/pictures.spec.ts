@@ -187,6 +187,39 @@ test.describe('grids of images', () => {
     }
   });
 
+  test('colours are drawn as they are, magnified and reduced', async () => {
+    const colours = Uint8Array.of(200, 0, 50, 10, 250, 30);
+    const counts = async (png: Buffer) => {
+      const { width, height, ...canvas } = await decode(png).then((c) => ({
+        width: c.width,
+        height: c.height,
+        data: c.getContext('2d').getImageData(0, 0, c.width, c.height).data,
+      }));
+      const seen = new Map<string, number>();
+      for (let i = 0; i < width * height; i++) {
+        const color = canvas.data.subarray(4 * i, 4 * i + 3).join();
+        seen.set(color, (seen.get(color) ?? 0) + 1);
+      }
+      return seen;
+    };
+    // One image of two pixels, each 42 x 42 screen pixels: above itself.
+    const size = { rows: 1, columns: 2, channels: 3 };
+    const pair = await counts(reconstructions({ originals: colours, reconstructions: colours, ...size, title: 'T' }));
+    expect(pair.get('200,0,50')).toBe(2 * 42 * 42);
+    expect(pair.get('10,250,30')).toBe(2 * 42 * 42);
+    const levels = Float32Array.from(colours, (level) => level / 255);
+    const sheet = await counts(manifold({ images: levels, n: 1, ...size, title: 'T' }));
+    expect(sheet.get('10,250,30')).toBe(84 * 84);
+    // 2,500 pixels across are reduced twice: each becomes the mean of two.
+    const wide = new Float32Array(3 * 2500).map((_, i) => levels[i % 6]!);
+    const { png, texts } = await (async () =>
+      writing(() => imageGrid({ images: wide, count: 1, rows: 1, columns: 2500, channels: 3, title: 'T' })))();
+    expect(texts).toContain('1 × 2500 pixels, red, green and blue from 0 to 1, reduced 2 times');
+    expect((await counts(png)).get('105,125,40')).toBe(1250);
+    const wrong = { originals: colours, reconstructions: colours.subarray(1), ...size, title: 'T' };
+    expect(() => reconstructions(wrong)).toThrow(/got 5 numbers, expected 6 \(1 x 1 x 2 x 3\)/);
+  });
+
   test('a grid too large for a page is reduced by averaging', async () => {
     // A chessboard of 0 and 200: reduced twice, every pixel is their mean.
     const side = 2500;

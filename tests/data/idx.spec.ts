@@ -20,6 +20,25 @@ test('images are read with their sizes, as a view', () => {
   expect(parsed.images.buffer).toBe(images.buffer);
 });
 
+test('images of rank 4 are in colour, with the channels last or first, or grey with one', () => {
+  const colours = parseIdxImages(idxFile([2, 5, 7, 3]), 'a');
+  expect(colours).toMatchObject({ count: 2, rows: 5, columns: 7, channels: 3 });
+  expect([...colours.images.subarray(0, 6)]).toEqual([0, 1, 2, 3, 4, 5]);
+  const planes = parseIdxImages(idxFile([2, 3, 5, 7]), 'a');
+  expect(planes).toMatchObject({ count: 2, rows: 5, columns: 7, channels: 3 });
+  expect([...planes.images.subarray(0, 6)]).toEqual([0, 35, 70, 1, 36, 71]);
+  expect([...planes.images.subarray(105, 111)]).toEqual([105, 140, 175, 106, 141, 176]);
+  // Where either may be meant, the channels are last.
+  expect(parseIdxImages(idxFile([2, 3, 7, 3]), 'a')).toMatchObject({ rows: 3, columns: 7, channels: 3 });
+  for (const sizes of [
+    [2, 5, 7, 1],
+    [2, 1, 5, 7],
+  ]) {
+    const grey = { images: idxFile(sizes).subarray(20), count: 2, rows: 5, columns: 7 };
+    expect(parseIdxImages(idxFile(sizes), 'a')).toEqual(grey);
+  }
+});
+
 test('labels are read', () => {
   expect(parseIdxLabels(labels, 'a')).toEqual(Uint8Array.of(0, 1));
 });
@@ -43,7 +62,9 @@ const badImages: [title: string, bytes: Uint8Array, message: RegExp][] = [
   ['elements of 32-bit floats', withByte(2, 0x0d), /elements are 32-bit floats/],
   ['elements of no known type', withByte(2, 0x77), /unknown type 119/],
   ['labels in place of images', labels, /its rank is 1; .*exchanged/],
-  ['rank 4', idxFile([2, 3, 4, 3]), /its rank is 4; only grey images are trained, so .*\(count, rows, columns\)/],
+  ['rank 5', idxFile([2, 3, 4, 3, 1]), /rank 3 or 4\): its rank is 5; .*\(count, rows, columns, 3\)/],
+  ['four channels', idxFile([2, 5, 7, 4]), /shape \(2, 5, 7, 4\), expected .* 1 channel or 3: leave transparency out/],
+  ['no channels', idxFile([2, 5, 7, 0]), /shape \(2, 5, 7, 0\), expected sizes of at least 1/],
   ['rank 2', idxFile([2, 12]), /its rank is 2; one row for each image, so .*\(count, rows, columns\)/],
   ['rank 0', Uint8Array.of(0, 0, 8, 0), /its rank is 0/],
   ['no images', idxFile([0, 3, 4]), /shape \(0, 3, 4\), expected sizes of at least 1/],
@@ -131,7 +152,7 @@ test('training and test images need the same size', () => {
   for (const other of [set(4, 3), set(3, 5)]) {
     expect(() => makeDataSet('d', set(3, 4), other)).toThrow(DataError);
   }
-  expect(() => makeDataSet('d', set(3, 4), set(4, 3))).toThrow(/test images are 4x3, expected 3x4/);
+  expect(() => makeDataSet('d', set(3, 4), set(4, 3))).toThrow(/test images are 3 x 4, expected 4 x 3/);
 });
 
 test('the first images of a set are views on it', () => {

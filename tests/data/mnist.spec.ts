@@ -144,7 +144,7 @@ const bad: [title: string, files: Files, message: RegExp][] = [
     /begins with 68 65 6c 6c/,
   ],
   ['fewer labels than images', { ...GOOD, 'train-labels-idx1-ubyte': idxFile([4]) }, /4 labels, expected 5/],
-  ['test images of another size', { ...GOOD, 't10k-images-idx3-ubyte': idxFile([2, 4, 3]) }, /4x3, expected 3x4/],
+  ['test images of another size', { ...GOOD, 't10k-images-idx3-ubyte': idxFile([2, 4, 3]) }, /3 x 4, expected 4 x 3/],
 ];
 
 for (const [where, load] of LOADERS) {

@@ -37,6 +37,13 @@ test('scaling keeps what is even, means what becomes one pixel, and keeps the si
     expect([...new Set(levels)]).toEqual([77]);
     expect(levels).toHaveLength(rows * columns);
   }
+  const colours = { levels: Uint8Array.of(0, 200, 9, 100, 0, 9), rows: 1, columns: 2, channels: 3 };
+  expect(resized(colours, { rows: 1, columns: 1 })).toEqual({
+    levels: Uint8Array.of(50, 100, 9),
+    rows: 1,
+    columns: 1,
+    channels: 3,
+  });
   const line = { levels: Uint8Array.of(0, 0, 0, 255, 255, 255), rows: 1, columns: 6 };
   expect([...resized(line, { rows: 1, columns: 2 }).levels]).toEqual([32, 223]);
   expect([...resized({ levels: Uint8Array.of(0, 100), rows: 1, columns: 2 }, { rows: 1, columns: 4 }).levels]).toEqual([

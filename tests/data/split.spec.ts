@@ -59,4 +59,6 @@ test('transposing exchanges rows and columns, twice changes nothing', () => {
     columns: 2,
   });
   expect(transposed(turned)).toEqual(set);
+  const colours = transposed({ ...set, rows: 1, columns: 2, channels: 3 });
+  expect(colours).toEqual({ ...set, rows: 2, columns: 1, channels: 3 });
 });

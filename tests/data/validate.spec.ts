@@ -23,6 +23,8 @@ const BAD: [change: Partial<Record<keyof ImageSet, unknown>>, message: string][]
   [{ images: new Float64Array(24) }, 'Uint8Array.from(pixels, (pixel) => Math.round(255 * pixel))'],
   [{ images: new Array(24).fill(0) }, 'train.images is Array, expected Uint8Array'],
   [{ images: undefined }, 'train.images is Undefined, expected Uint8Array'],
+  [{ channels: 4 }, 'train.channels is 4, expected 1 or 3: grey images have one number for a pixel, colours three'],
+  [{ channels: 3 }, 'train.images has 24 bytes, expected 72 for 2 images of 4 x 3 x 3'],
 ];
 
 for (const [change, message] of BAD) {
@@ -47,6 +49,10 @@ test('refuses a test set of other images, or one that contradicts itself', () =>
   expect(() => checkDataSet('create', data(set({ rows: 4, columns: 3 })))).toThrow(
     'create: test images are 3 x 4, expected 4 x 3 as the training images: use files that belong together',
   );
+  const colours = set({ channels: 3, count: 2, rows: 1 });
+  expect(() =>
+    checkDataSet('create', { ...data(colours), train: set({ rows: 1, images: new Uint8Array(8) }) }),
+  ).toThrow('create: test images are 4 x 1 x 3, expected 4 x 1 as the training images');
   expect(() => checkDataSet('create', data(set({ count: 1 })))).toThrow('create: test.images has 24 bytes');
 });
 

@@ -6,6 +6,7 @@ import {
   checkFileSize,
   DataError,
   type ImageSet,
+  imageLength,
   isPng,
   loadMnist,
   parseIdxImages,
@@ -14,6 +15,7 @@ import {
   takeFirst,
   unpack,
 } from 'webgpu-vae';
+import type { ImageShape } from 'webgpu-vae/nn';
 import { findPictures, type PictureFiles, readPictures } from 'webgpu-vae/node';
 import { UsageError } from '../errors.ts';
 import type { FoundModel } from '../open-model.ts';
@@ -46,7 +48,13 @@ export async function chooseImages(choice: ImageChoice, model: FoundModel): Prom
   const found = await (choice.images === undefined
     ? ownImages(choice, model)
     : givenImages(choice.images, choice, model));
-  const { rows, columns } = model.images;
+  const { rows, columns, channels } = model.images;
+  if ((found.channels ?? 1) !== channels) {
+    const [got, expected] = channels === 3 ? ['grey', 'colours'] : ['in colour', 'grey levels'];
+    throw new DataError(
+      `${choice.images ?? found.title}: the images are ${got}, the model has ${expected}: use others`,
+    );
+  }
   if (found.rows !== rows || found.columns !== columns) {
     if (!choice.resize) {
       throw new DataError(
@@ -85,7 +93,7 @@ async function givenImages(path: string, choice: ImageChoice, model: FoundModel)
       cause: error,
     });
   });
-  if (!found.isDirectory()) return fromFile(path, found.size, choice);
+  if (!found.isDirectory()) return fromFile(path, found.size, choice, model.images);
   const pictures = await findPictures(path);
   const files = pictures && (pictures[set] ?? pictures.all ?? pictures.train);
   if (files) return fromPictures(path, files, { count, resize, size: model.images });
@@ -100,12 +108,17 @@ async function givenImages(path: string, choice: ImageChoice, model: FoundModel)
 }
 
 /** A picture, or the images of an IDX file. */
-async function fromFile(path: string, sizeBytes: number, { count }: ImageChoice): Promise<ChosenImages> {
+async function fromFile(
+  path: string,
+  sizeBytes: number,
+  { count }: ImageChoice,
+  { channels }: ImageShape,
+): Promise<ChosenImages> {
   checkFileSize(sizeBytes, path);
   const bytes = await readFile(path);
   const title = basename(path);
   if (isPng(bytes) || /\.png$/i.test(path)) {
-    const { levels, ...size } = await readPng(bytes, path);
+    const { levels, ...size } = await readPng(bytes, path, channels);
     return { images: levels, count: 1, ...size, title, files: [title] };
   }
   const unpacked = await unpack(bytes, path);
@@ -115,7 +128,7 @@ async function fromFile(path: string, sizeBytes: number, { count }: ImageChoice)
 async function fromPictures(
   folder: string,
   { paths, labels, classNames }: PictureFiles,
-  { count, resize, size }: { count: number | undefined; resize: boolean; size: { rows: number; columns: number } },
+  { count, resize, size }: { count: number | undefined; resize: boolean; size: ImageShape },
 ): Promise<ChosenImages> {
   const chosen = { paths: paths.slice(0, count), ...(labels && { labels: labels.slice(0, count) }) };
   const images = await readPictures(chosen, size, { resize });
@@ -128,11 +141,12 @@ function atMost(set: ImageSet, count: number | undefined): ImageSet {
 }
 
 function scaled(set: ChosenImages, to: { rows: number; columns: number }): ChosenImages {
-  const { images, count, rows, columns } = set;
-  const result = new Uint8Array(count * to.rows * to.columns);
+  const { images, count, rows, columns, channels = 1 } = set;
+  const [from, length] = [imageLength(set), imageLength({ ...to, channels })];
+  const result = new Uint8Array(count * length);
   for (let i = 0; i < count; i++) {
-    const levels = images.subarray(i * rows * columns, (i + 1) * rows * columns);
-    result.set(resized({ levels, rows, columns }, to).levels, i * to.rows * to.columns);
+    const levels = images.subarray(i * from, (i + 1) * from);
+    result.set(resized({ levels, rows, columns, channels }, to).levels, i * length);
   }
   return { ...set, images: result, rows: to.rows, columns: to.columns };
 }

@@ -5,7 +5,7 @@ import { animation, strips } from '../pictures/index.ts';
 import { chooseImages } from './images.ts';
 import { between, drawLatents, everyRow } from './latents.ts';
 import { type Exploration, explore } from './session.ts';
-import { afterSteps } from './words.ts';
+import { afterSteps, pixelShape } from './words.ts';
 
 /** `webgpu-vae interpolate`: straight lines between pairs of z, decoded. @returns 0 */
 export function interpolate(settings: InterpolateSettings): Promise<number> {
@@ -17,16 +17,17 @@ export function interpolate(settings: InterpolateSettings): Promise<number> {
     const pairs = z.length / (2 * latent);
     const ends = [everyRow(z, latent, 0, 2), everyRow(z, latent, 1, 2)] as const;
     const images = await vae.decode(between(...ends, latent, steps));
-    const { rows, columns } = vae.images;
+    const { rows, columns, channels } = vae.images;
     const picture = {
       images,
       rows,
       columns,
+      channels,
       title: `From one z to another${afterSteps(vae.step)}`,
       subtitle: `straight lines between ${of}`,
     };
     const says = `${pairs} ${pairs === 1 ? 'pair' : 'pairs'}, ${steps} steps between ${of}.`;
-    if (format === 'npy') return { content: writeNpy(images, [pairs, steps, rows, columns]), says };
+    if (format === 'npy') return { content: writeNpy(images, [pairs, steps, ...pixelShape(vae.images)]), says };
     if (format === 'gif') return { content: animation({ ...picture, steps, ends: ['first', 'second'] }), says };
     return { content: strips({ ...picture, across: steps }), says };
   });

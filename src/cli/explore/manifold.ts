@@ -4,13 +4,13 @@ import type { ManifoldSettings } from '../explore-command.ts';
 import { manifold as drawManifold, manifoldGrid } from '../pictures/index.ts';
 import { drawLatents, onPlane } from './latents.ts';
 import { explore } from './session.ts';
-import { afterSteps } from './words.ts';
+import { afterSteps, pixelShape } from './words.ts';
 
 /** `webgpu-vae manifold`: a plane of z, decoded at cells of equal probability. @returns 0 */
 export function manifold(settings: ManifoldSettings): Promise<number> {
   const { side, dims, seed } = settings;
   return explore(settings, ['png', 'npy'], async ({ vae, model, format }) => {
-    const { rows, columns } = vae.images;
+    const { rows, columns, channels } = vae.images;
     const { latent } = vae.config;
     if (Math.max(...dims) > latent) {
       const remedy = latent < 2 ? 'use traverse' : 'name others with --dims';
@@ -23,12 +23,13 @@ export function manifold(settings: ManifoldSettings): Promise<number> {
       latent === 2 ? '' : `; the other dimensions ${seed === undefined ? 'are 0' : `as drawn with seed ${seed}`}`;
     const content =
       format === 'npy'
-        ? writeNpy(images, [side, side, rows, columns])
+        ? writeNpy(images, [side, side, ...pixelShape(vae.images)])
         : drawManifold({
             images,
             n: side,
             rows,
             columns,
+            channels,
             dims,
             title: `The decoded latent plane${afterSteps(vae.step)}`,
             subtitle: `cells of equal probability under N(0, I)${others}`,

@@ -4,14 +4,14 @@ import { animation, strips, subscript } from '../pictures/index.ts';
 import { chooseImages } from './images.ts';
 import { alongEach, drawLatents } from './latents.ts';
 import { type Exploration, explore } from './session.ts';
-import { afterSteps, signed } from './words.ts';
+import { afterSteps, pixelShape, signed } from './words.ts';
 
 /** `webgpu-vae traverse`: each dimension of z on its own from one end to the other, decoded. @returns 0 */
 export function traverse(settings: TraverseSettings): Promise<number> {
   const { steps, range } = settings;
   return explore(settings, ['gif', 'png', 'npy'], async (exploration) => {
     const { vae, format } = exploration;
-    const { rows, columns } = vae.images;
+    const { rows, columns, channels } = vae.images;
     const { latent } = vae.config;
     const { z, of } = await begin(settings, exploration);
     const values = Array.from({ length: steps }, (_, i) => range * ((2 * i) / (steps - 1) - 1));
@@ -20,12 +20,13 @@ export function traverse(settings: TraverseSettings): Promise<number> {
       images,
       rows,
       columns,
+      channels,
       title: `One dimension of z at a time${afterSteps(vae.step)}`,
       subtitle: `from ${signed(-range)} to ${signed(range)}, the others as in ${of}`,
       labels: Array.from({ length: latent }, (_, dim) => `z${subscript(dim + 1)}`),
     };
     const says = `${latent} ${latent === 1 ? 'dimension' : 'dimensions'} from ${signed(-range)} to ${signed(range)}, the others as in ${of}.`;
-    if (format === 'npy') return { content: writeNpy(images, [latent, steps, rows, columns]), says };
+    if (format === 'npy') return { content: writeNpy(images, [latent, steps, ...pixelShape(vae.images)]), says };
     if (format === 'gif') {
       return { content: animation({ ...picture, steps, ends: [signed(-range), signed(range)] }), says };
     }

@@ -1,7 +1,7 @@
 /** `webgpu-vae export`: a trained model in other programs' formats. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { f16Bits, layersOfVae, writeSafetensors } from 'webgpu-vae';
+import { f16Bits, imageLength, layersOfVae, writeSafetensors } from 'webgpu-vae';
 import { checkOut, writeOut } from '../explore/session.ts';
 import type { ExportSettings } from '../export-command.ts';
 import { cannotWrite, checkOutputFolder, writeFileAtomic } from '../files.ts';
@@ -53,9 +53,10 @@ async function writeFolder(folder: string, files: Readonly<Record<string, Uint8A
 /** The encoder and the decoder as models of their own. */
 function onnxFiles(model: FoundModel): Record<string, Uint8Array> {
   const { encoder, mu, logvar, decoder } = layersOfVae(model);
-  const { rows, columns } = model.images;
+  const { rows, columns, channels } = model.images;
   const { latent } = model.config;
-  const images = { width: rows * columns, doc: `grey levels from 0 to 1, ${rows} rows of ${columns}` };
+  const levels = channels === 1 ? 'grey levels' : 'red, green and blue';
+  const images = { width: imageLength(model.images), doc: `${levels} from 0 to 1, ${rows} rows of ${columns}` };
   const shared = { metadata: metadataOf(model), producerVersion: packageVersion() };
   return {
     'encoder.onnx': writeOnnx({
@@ -87,9 +88,11 @@ function weights(model: FoundModel, dtype: 'F16' | 'F32'): Uint8Array {
 }
 
 /** As `train` writes it beside its weights. */
-function metadataOf({ config, images: { rows, columns }, data, step }: FoundModel): Record<string, string> {
+function metadataOf({ config, images, data, step }: FoundModel): Record<string, string> {
+  const { rows, columns, channels } = images;
+  const size = { rows, columns, ...(channels > 1 && { channels }) };
   return {
-    config: JSON.stringify({ ...config, rows, columns, ...(data !== undefined && { data }) }),
+    config: JSON.stringify({ ...config, ...size, ...(data !== undefined && { data }) }),
     ...(step !== undefined && { step: String(step) }),
   };
 }
@@ -97,7 +100,7 @@ function metadataOf({ config, images: { rows, columns }, data, step }: FoundMode
 function page(model: FoundModel): string {
   const { decoder } = layersOfVae(model);
   const { config, images, data, step } = model;
-  const { rows, columns } = images;
+  const { rows, columns, channels } = images;
   const flat = new Float32Array(decoder.reduce((sum, { weight, bias }) => sum + weight.length + bias.length, 0));
   let at = 0;
   for (const { weight, bias } of decoder) {
@@ -108,17 +111,26 @@ function page(model: FoundModel): string {
   const halves = f16Bits(flat);
   if (!halves)
     throw new RangeError('export: a weight is beyond 65504, which f16 has not: the model is broken, use another');
-  const sizes = decoder.map(({ inputs }) => inputs).concat(rows * columns);
+  const sizes = decoder.map(({ inputs }) => inputs).concat(imageLength(images));
   const shown: PlaneModel = {
     rows,
     columns,
+    channels,
     latent: config.latent,
     layers: decoder.map(({ inputs, outputs, activation }) => ({ inputs, outputs, activation })),
     facts: [
       ['Decoder', sizes.join('-')],
-      ['Images', `${columns} × ${rows} pixels${data === undefined ? '' : `, trained on ${data}`}`],
+      [
+        'Images',
+        `${columns} × ${rows} pixels${channels === 1 ? '' : ' in colour'}${data === undefined ? '' : `, trained on ${data}`}`,
+      ],
       ...(step === undefined ? [] : ([['Steps', thousands(step)]] as [string, string][])),
-      ['Shown', config.likelihood === 'bernoulli' ? 'the probability that a pixel is white' : 'the mean of each pixel'],
+      [
+        'Shown',
+        config.likelihood === 'bernoulli'
+          ? `the probability that a ${channels === 1 ? 'pixel is white' : 'colour of a pixel is full'}`
+          : 'the mean of each pixel',
+      ],
       ['Weights', `${thousands(flat.length)}, rounded to 16 bits`],
       ['Made with', `webgpu-vae ${packageVersion()}`],
     ],

@@ -4,6 +4,7 @@
 export interface PlaneModel {
   rows: number;
   columns: number;
+  channels: number;
   latent: number;
   /** The decoder's layers; each one's weight (outputs, inputs), then its bias, follow each other in the weights. */
   layers: { inputs: number; outputs: number; activation: string }[];
@@ -92,7 +93,7 @@ const SCRIPT = `
 'use strict';
 (() => {
   const model = JSON.parse(document.getElementById('model').textContent);
-  const { rows, columns, latent } = model;
+  const { rows, columns, channels, latent } = model;
   const REACH = 3;
   const CELLS = 15;
 
@@ -137,8 +138,8 @@ const SCRIPT = `
   function paint(context, pixels, x, y) {
     const image = context.createImageData(columns, rows);
     for (let i = 0; i < rows * columns; i++) {
-      const level = Math.round(255 * pixels[i]);
-      image.data.set([level, level, level, 255], 4 * i);
+      const level = (channel) => Math.round(255 * pixels[channels * i + Math.min(channel, channels - 1)]);
+      image.data.set([level(0), level(1), level(2), 255], 4 * i);
     }
     context.putImageData(image, x, y);
   }

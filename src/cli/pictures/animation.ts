@@ -1,6 +1,7 @@
 import gifenc from 'gifenc';
+import { type ImageSize, imageLength } from 'webgpu-vae';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
-import { cellNote, drawCell, fitCell, frame, greyLevels } from './raster.ts';
+import { cellNote, drawCell, fitCell, frame, levelsOf } from './raster.ts';
 
 const GAP = 6;
 const CELL_SIDE = 84;
@@ -14,12 +15,10 @@ const FRAME_MS = 80;
 const END_MS = 400;
 
 /** What {@link animation} draws. */
-export interface AnimationOptions {
-  /** (n * steps, rows * columns) f32 in [0, 1]: all steps of the first of n images, then of the second. */
+export interface AnimationOptions extends ImageSize {
+  /** (n * steps, rows * columns * channels) f32 in [0, 1]: all steps of the first of n images, then of the second. */
   images: Float32Array;
   steps: number;
-  rows: number;
-  columns: number;
   title: string;
   subtitle: string;
   /** What stands above each of the n images. */
@@ -34,32 +33,53 @@ export interface AnimationOptions {
  * @throws RangeError when there is no image, or the length is not that of whole animations.
  */
 export function animation(options: AnimationOptions): Uint8Array {
-  const { images, steps, rows, columns } = options;
-  const count = images.length / (rows * columns);
-  const levels = greyLevels(images, { what: 'animation', count, rows, columns });
+  const { images, steps, rows, columns, channels = 1 } = options;
+  const image = { rows, columns, channels };
+  const count = images.length / imageLength(image);
+  const levels = levelsOf(images, { what: 'animation', count, ...image });
   const gif = gifenc.GIFEncoder();
   const order = [...Array(steps).keys(), ...Array.from({ length: Math.max(0, steps - 2) }, (_, i) => steps - 2 - i)];
   for (const step of order) {
-    const { width, height, grey } = drawStep(options, levels, count / steps, step);
+    const { width, height, rgba } = drawStep(options, levels, count / steps, step);
     const delay = step === 0 || step === steps - 1 ? END_MS : FRAME_MS;
-    gif.writeFrame(grey, width, height, { palette: GREYS, delay });
+    const { palette, index } = channels === 1 ? greys(rgba) : colours(rgba);
+    gif.writeFrame(index, width, height, { palette, delay });
   }
   gif.finish();
   return gif.bytes();
 }
 
-/** Everything that is drawn is grey, so no colour is lost. */
+/** A picture in at most 256 colours: the palette, and each pixel's place in it. */
+interface Indexed {
+  palette: [number, number, number][];
+  index: Uint8Array;
+}
+
+/** Where everything that is drawn is grey, no level is lost. */
+function greys(rgba: Uint8ClampedArray): Indexed {
+  return { palette: GREYS, index: Uint8Array.from({ length: rgba.length / 4 }, (_, i) => rgba[4 * i]!) };
+}
+
+/** Those 256 that come closest to the colours of a frame. */
+function colours(rgba: Uint8ClampedArray): Indexed {
+  const palette = gifenc.quantize(rgba, 256);
+  return { palette, index: gifenc.applyPalette(rgba, palette) };
+}
+
 const GREYS = Array.from({ length: 256 }, (_, level): [number, number, number] => [level, level, level]);
 
 function drawStep(
-  { steps, rows, columns, title, subtitle, labels, ends }: AnimationOptions,
+  { steps, rows, columns, channels = 1, title, subtitle, labels, ends }: AnimationOptions,
   levels: Uint8Array,
   count: number,
   step: number,
 ) {
   const across = Math.min(count, Math.max(1, Math.ceil(Math.sqrt((count * rows) / columns))));
   const down = Math.ceil(count / across);
-  const cell = fitCell(rows, columns, Math.min(2 * CELL_SIDE, ROW_WIDTH / across), { width: 480, height: 480 });
+  const cell = fitCell({ rows, columns, channels }, Math.min(2 * CELL_SIDE, ROW_WIDTH / across), {
+    width: 480,
+    height: 480,
+  });
   const labelHeight = labels ? LABEL : 0;
   const pitchX = cell.width + GAP;
   const pitchY = cell.height + labelHeight + GAP;
@@ -87,7 +107,7 @@ function drawStep(
     ends,
     step / (steps - 1),
   );
-  return page.grey();
+  return page.rgba();
 }
 
 function drawSlider(

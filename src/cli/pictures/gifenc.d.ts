@@ -13,6 +13,9 @@ declare module 'gifenc' {
       finish(): void;
       bytes(): Uint8Array;
     };
+    /** A palette of at most so many colours. */
+    quantize(rgba: Uint8Array | Uint8ClampedArray, most: number): [number, number, number][];
+    applyPalette(rgba: Uint8Array | Uint8ClampedArray, palette: [number, number, number][]): Uint8Array;
   };
   export default gifenc;
 }

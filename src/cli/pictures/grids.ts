@@ -1,5 +1,6 @@
+import { type ImageSize, imageLength } from 'webgpu-vae';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
-import { cellNote, drawCell, fitCell, frame, greyLevels } from './raster.ts';
+import { cellNote, drawCell, fitCell, frame, levelsOf } from './raster.ts';
 
 const GAP = 6;
 /** Screen pixels that the longer side of a small image is magnified to, at most. */
@@ -11,13 +12,11 @@ const ROW_WIDTH = 960;
 const LABEL_FONT = `13px "${FONT_FAMILY}"`;
 
 /** What {@link reconstructions} draws. */
-export interface ReconstructionsOptions {
-  /** (count, rows * columns), u8 in [0, 255] or f32 in [0, 1]. */
+export interface ReconstructionsOptions extends ImageSize {
+  /** (count, rows * columns * channels), u8 in [0, 255] or f32 in [0, 1]. */
   originals: Uint8Array | Float32Array;
-  /** (count, rows * columns), f32 in [0, 1] (or u8); image i belongs to original i. */
+  /** (count, rows * columns * channels), f32 in [0, 1] (or u8); image i belongs to original i. */
   reconstructions: Uint8Array | Float32Array;
-  rows: number;
-  columns: number;
   title: string;
   subtitle?: string;
 }
@@ -25,16 +24,17 @@ export interface ReconstructionsOptions {
 /**
  * Originals above their reconstructions, broken into bands of equal length where one row would be too wide.
  * @returns PNG bytes.
- * @throws RangeError when there is no image, or a length does not fit rows * columns.
+ * @throws RangeError when there is no image, or a length does not fit rows * columns * channels.
  */
 export function reconstructions(options: ReconstructionsOptions): Buffer {
-  const { originals, rows, columns, title, subtitle } = options;
-  const cell = fitCell(rows, columns, CELL_SIDE, { width: 240, height: 240 });
-  const count = originals.length / (rows * columns);
-  const stack = { count, rows, columns };
+  const { originals, rows, columns, channels = 1, title, subtitle } = options;
+  const image = { rows, columns, channels };
+  const cell = fitCell(image, CELL_SIDE, { width: 240, height: 240 });
+  const count = originals.length / imageLength(image);
+  const stack = { count, ...image };
   const levels = [
-    greyLevels(originals, { what: 'reconstructions: originals', ...stack }),
-    greyLevels(options.reconstructions, { what: 'reconstructions: reconstructions', ...stack }),
+    levelsOf(originals, { what: 'reconstructions: originals', ...stack }),
+    levelsOf(options.reconstructions, { what: 'reconstructions: reconstructions', ...stack }),
   ];
 
   const labelWidth = 112;
@@ -70,12 +70,10 @@ export function reconstructions(options: ReconstructionsOptions): Buffer {
 }
 
 /** What {@link imageGrid} draws. */
-export interface ImageGridOptions {
-  /** (count, rows * columns), f32 in [0, 1]. */
+export interface ImageGridOptions extends ImageSize {
+  /** (count, rows * columns * channels), f32 in [0, 1]. */
   images: Float32Array;
   count: number;
-  rows: number;
-  columns: number;
   title: string;
   subtitle?: string;
 }
@@ -83,15 +81,16 @@ export interface ImageGridOptions {
 /**
  * Images in reading order on a grid about as wide as high; the last row may be short.
  * @returns PNG bytes.
- * @throws RangeError when there is no image, or the length is not count * rows * columns.
+ * @throws RangeError when there is no image, or the length is not count * rows * columns * channels.
  */
 export function imageGrid(options: ImageGridOptions): Buffer {
-  const { images, count, rows, columns, title, subtitle } = options;
-  const levels = greyLevels(images, { what: 'imageGrid', count, rows, columns });
+  const { images, count, rows, columns, channels = 1, title, subtitle } = options;
+  const image = { rows, columns, channels };
+  const levels = levelsOf(images, { what: 'imageGrid', count, ...image });
   // As many across as make the picture square; flat images therefore get fewer columns than tall ones.
   const across = Math.min(count, Math.max(1, Math.round(Math.sqrt((count * rows) / columns))));
   const down = Math.ceil(count / across);
-  const cell = fitCell(rows, columns, Math.min(CELL_SIDE, ROW_WIDTH / Math.max(across, down)), {
+  const cell = fitCell(image, Math.min(CELL_SIDE, ROW_WIDTH / Math.max(across, down)), {
     width: Math.max(1, PAGE_LIMIT / across - GAP),
     height: Math.max(1, PAGE_LIMIT / down - GAP),
   });

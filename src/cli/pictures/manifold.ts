@@ -1,6 +1,7 @@
+import type { ImageSize } from 'webgpu-vae';
 import { inverseNormalCdf } from './normal.ts';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
-import { cellNote, drawCell, fitCell, frame, greyLevels } from './raster.ts';
+import { cellNote, drawCell, fitCell, frame, levelsOf } from './raster.ts';
 
 /** Latents for a picture of the 2-D latent plane. */
 export interface ManifoldGrid {
@@ -30,12 +31,10 @@ export function manifoldGrid(n: number): ManifoldGrid {
 }
 
 /** What {@link manifold} draws. */
-export interface ManifoldOptions {
-  /** (n * n, rows * columns) f32 in [0, 1]: the decoded `z` of {@link manifoldGrid}, in its order. */
+export interface ManifoldOptions extends ImageSize {
+  /** (n * n, rows * columns * channels) f32 in [0, 1]: the decoded `z` of {@link manifoldGrid}, in its order. */
   images: Float32Array;
   n: number;
-  rows: number;
-  columns: number;
   title: string;
   subtitle?: string;
   /** The dimensions of z along the axes, counted from 1; default 1 and 2. */
@@ -69,15 +68,16 @@ function labelled(n: number, pitch: number, room: number): number[] {
 /**
  * The decoded latent plane as one gapless sheet, with the values of z₁ and z₂ on its axes.
  * @returns PNG bytes.
- * @throws RangeError when the length is not n * n * rows * columns, or `n` is not a positive integer.
+ * @throws RangeError when the length is not n * n * rows * columns * channels, or `n` is not a positive integer.
  */
 export function manifold(options: ManifoldOptions): Buffer {
-  const { images, n, rows, columns, title } = options;
+  const { images, n, rows, columns, channels = 1, title } = options;
+  const image = { rows, columns, channels };
   const [first, second] = (options.dims ?? [1, 2]).map(subscript);
   const { ticks } = manifoldGrid(n);
-  const levels = greyLevels(images, { what: 'manifold', count: n * n, rows, columns });
+  const levels = levelsOf(images, { what: 'manifold', count: n * n, ...image });
   const limit = Math.max(1, SHEET_LIMIT / n);
-  const cell = fitCell(rows, columns, Math.min(168, SHEET_SIDE / n), { width: limit, height: limit });
+  const cell = fitCell(image, Math.min(168, SHEET_SIDE / n), { width: limit, height: limit });
   const width = n * cell.width;
   const height = n * cell.height;
   const page = openPage({

@@ -74,8 +74,8 @@ export interface Page {
   fullWidth: number;
   /** The finished page as PNG bytes. */
   png(): Buffer;
-  /** The finished page, on which everything is grey: (height, width) u8. */
-  grey(): { width: number; height: number; grey: Uint8Array };
+  /** The finished page: (height, width, 4) u8. */
+  rgba(): { width: number; height: number; rgba: Uint8ClampedArray };
 }
 
 /** Opens a page with a title above, an optional note below and equal margins around a drawing of the given size. */
@@ -116,10 +116,9 @@ export function openPage(options: PageOptions): Page {
     height,
     fullWidth: canvas.width,
     png: () => canvas.toBuffer('image/png'),
-    grey() {
+    rgba() {
       const { width, height } = canvas;
-      const { data } = ctx.getImageData(0, 0, width, height);
-      return { width, height, grey: Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]!) };
+      return { width, height, rgba: ctx.getImageData(0, 0, width, height).data };
     },
   };
 }

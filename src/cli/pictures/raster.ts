@@ -1,10 +1,13 @@
 import type { SKRSContext2D } from '@napi-rs/canvas';
+import { type ImageSize, imageLength } from 'webgpu-vae';
 import { INK } from './page.ts';
 
 /** How one image becomes a cell of a picture: each pixel `up` × `up` screen pixels, or `down` × `down` pixels averaged. */
 export interface Cell {
   rows: number;
   columns: number;
+  /** Of a pixel: 1, grey, or 3. */
+  channels: number;
   up: number;
   down: number;
   /** Screen pixels. */
@@ -19,35 +22,37 @@ export interface CellLimit {
 }
 
 /**
- * The cell for images of `rows` × `columns` pixels: magnified by the largest integer that keeps the longer side within
+ * The cell for images of this size: magnified by the largest integer that keeps the longer side within
  * `target` screen pixels, unscaled if that is 1, reduced by an integer only where it would exceed `limit`.
  */
-export function fitCell(rows: number, columns: number, target: number, limit: CellLimit): Cell {
+export function fitCell(image: ImageSize, target: number, limit: CellLimit): Cell {
+  const { rows, columns, channels = 1 } = image;
   const up = Math.max(1, Math.floor(target / Math.max(rows, columns)));
   const down = Math.max(1, Math.ceil(columns / limit.width), Math.ceil(rows / limit.height));
-  return { rows, columns, up, down, width: Math.ceil(columns / down) * up, height: Math.ceil(rows / down) * up };
+  const [width, height] = [Math.ceil(columns / down) * up, Math.ceil(rows / down) * up];
+  return { rows, columns, channels, up, down, width, height };
 }
 
-/** The sentence under a grid of images: their size, what the greys mean and how they were scaled. */
-export function cellNote({ rows, columns, up, down }: Cell): string {
+/** The sentence under a grid of images: their size, what the levels mean and how they were scaled. */
+export function cellNote({ rows, columns, channels, up, down }: Cell): string {
   const scale = down > 1 ? `, reduced ${down} times` : up > 1 ? `, magnified ${up} times` : '';
-  return `${rows} × ${columns} pixels, intensity 0 (black) to 1 (white)${scale}`;
+  const levels = channels === 1 ? 'intensity 0 (black) to 1 (white)' : 'red, green and blue from 0 to 1';
+  return `${rows} × ${columns} pixels, ${levels}${scale}`;
 }
 
-/** The size of a stack of equal grey images; `what` names it in errors. */
-export interface Stack {
+/** The size of a stack of equal images; `what` names it in errors. */
+export interface Stack extends ImageSize {
   what: string;
   count: number;
-  rows: number;
-  columns: number;
 }
 
 /**
- * Grey levels 0–255 of `count` images; f32 pixels are clamped to [0, 1], NaN becomes 0, u8 pixels are taken as they are.
- * @param images (count, rows * columns), u8 in [0, 255] or f32 in [0, 1], row-major.
- * @throws RangeError when a size is not a positive integer, or the length is not count * rows * columns.
+ * Levels 0–255 of `count` images; f32 pixels are clamped to [0, 1], NaN becomes 0, u8 pixels are taken as they are.
+ * @param images (count, rows * columns * channels), u8 in [0, 255] or f32 in [0, 1], row-major.
+ * @throws RangeError when a size is not a positive integer, or the length is not count * rows * columns * channels.
  */
-export function greyLevels(images: Uint8Array | Float32Array, { what, count, rows, columns }: Stack): Uint8Array {
+export function levelsOf(images: Uint8Array | Float32Array, { what, count, ...image }: Stack): Uint8Array {
+  const { rows, columns, channels = 1 } = image;
   if (!(Number.isInteger(rows) && Number.isInteger(columns) && rows > 0 && columns > 0)) {
     throw new RangeError(
       `${what}: got images of ${rows} x ${columns} pixels, expected positive integers: check the data set`,
@@ -56,10 +61,10 @@ export function greyLevels(images: Uint8Array | Float32Array, { what, count, row
   if (!(Number.isInteger(count) && count > 0)) {
     throw new RangeError(`${what}: got ${count} images, expected a positive integer: pass at least one image`);
   }
-  const expected = count * rows * columns;
+  const expected = count * imageLength(image);
   if (images.length !== expected) {
     throw new RangeError(
-      `${what}: got ${images.length} pixels, expected ${expected} (${count} x ${rows} x ${columns}): check the shape`,
+      `${what}: got ${images.length} ${channels > 1 ? 'numbers' : 'pixels'}, expected ${expected} (${count} x ${rows} x ${columns}${channels > 1 ? ` x ${channels}` : ''}): check the shape`,
     );
   }
   if (images instanceof Uint8Array) return images;
@@ -68,12 +73,19 @@ export function greyLevels(images: Uint8Array | Float32Array, { what, count, row
   return new Uint8Array(levels.buffer);
 }
 
-/** Draws image number `index` of `grey` with its top left corner at (x, y). */
-export function drawCell(ctx: SKRSContext2D, grey: Uint8Array, index: number, cell: Cell, x: number, y: number): void {
-  const { rows, columns, up, down, width, height } = cell;
+/** Draws image number `index` of `levels` with its top left corner at (x, y). */
+export function drawCell(
+  ctx: SKRSContext2D,
+  levels: Uint8Array,
+  index: number,
+  cell: Cell,
+  x: number,
+  y: number,
+): void {
+  const { up, down, channels, width, height } = cell;
   const out = ctx.createImageData(width, height);
   const data = out.data;
-  const base = index * rows * columns;
+  const base = index * imageLength(cell);
   for (let row = 0; row < height; row++) {
     if (row % up !== 0) {
       data.copyWithin(row * width * 4, (row - 1) * width * 4, row * width * 4);
@@ -83,22 +95,24 @@ export function drawCell(ctx: SKRSContext2D, grey: Uint8Array, index: number, ce
       const r = Math.floor(row / up) * down;
       const c = Math.floor(column / up) * down;
       const at = (row * width + column) * 4;
-      const level = down === 1 ? grey[base + r * columns + c] : boxMean(grey, base, cell, r, c);
-      data[at] = level;
-      data[at + 1] = level;
-      data[at + 2] = level;
+      for (let i = 0; i < 3; i++) {
+        // All three from the one channel of a grey image.
+        data[at + i] = i < channels ? boxMean(levels, base + i, cell, r, c) : data[at]!;
+      }
       data[at + 3] = 255;
     }
   }
   ctx.putImageData(out, x, y);
 }
 
-/** Mean grey of the `down` × `down` box at (r, c), cut off at the image's edge. */
-function boxMean(grey: Uint8Array, base: number, { rows, columns, down }: Cell, r: number, c: number): number {
+/** Mean level of one channel in the `down` × `down` box at (r, c), cut off at the image's edge. */
+function boxMean(levels: Uint8Array, base: number, cell: Cell, r: number, c: number): number {
+  const { rows, columns, channels, down } = cell;
+  if (down === 1) return levels[base + (r * columns + c) * channels]!;
   const rEnd = Math.min(rows, r + down);
   const cEnd = Math.min(columns, c + down);
   let sum = 0;
-  for (let i = r; i < rEnd; i++) for (let j = c; j < cEnd; j++) sum += grey[base + i * columns + j];
+  for (let i = r; i < rEnd; i++) for (let j = c; j < cEnd; j++) sum += levels[base + (i * columns + j) * channels]!;
   return Math.round(sum / ((rEnd - r) * (cEnd - c)));
 }
 

@@ -1,5 +1,6 @@
+import { type ImageSize, imageLength } from 'webgpu-vae';
 import { FONT_FAMILY, INK, openPage } from './page.ts';
-import { cellNote, drawCell, fitCell, frame, greyLevels } from './raster.ts';
+import { cellNote, drawCell, fitCell, frame, levelsOf } from './raster.ts';
 
 /** Between rows. */
 const GAP = 6;
@@ -10,13 +11,11 @@ const LABEL_WIDTH = 44;
 const HEAD = 22;
 
 /** What {@link strips} draws. */
-export interface StripsOptions {
-  /** (n * across, rows * columns) f32 in [0, 1]: strip after strip. */
+export interface StripsOptions extends ImageSize {
+  /** (n * across, rows * columns * channels) f32 in [0, 1]: strip after strip. */
   images: Float32Array;
   /** Images of a strip. */
   across: number;
-  rows: number;
-  columns: number;
   title: string;
   subtitle: string;
   /** What stands before each strip. */
@@ -31,11 +30,12 @@ export interface StripsOptions {
  * @throws RangeError when there is no image, or the length is not that of whole strips.
  */
 export function strips(options: StripsOptions): Buffer {
-  const { images, across, rows, columns, title, subtitle, labels, heads } = options;
-  const count = images.length / (rows * columns);
+  const { images, across, rows, columns, channels = 1, title, subtitle, labels, heads } = options;
+  const image = { rows, columns, channels };
+  const count = images.length / imageLength(image);
   const down = count / across;
-  const levels = greyLevels(images, { what: 'strips', count, rows, columns });
-  const cell = fitCell(rows, columns, Math.min(CELL_SIDE, ROW_WIDTH / across), {
+  const levels = levelsOf(images, { what: 'strips', count, ...image });
+  const cell = fitCell(image, Math.min(CELL_SIDE, ROW_WIDTH / across), {
     width: Math.max(1, PAGE_LIMIT / across),
     height: Math.max(1, PAGE_LIMIT / down - GAP),
   });
