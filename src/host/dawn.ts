@@ -89,11 +89,18 @@ function request(gpu: GPU, environment: Record<string, string> = {}): Promise<GP
 
 const idle = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/**
+ * SwiftShader fills workgroup memory with zeros element by element when Vulkan is asked to, in a straight line of code whose compiling
+ * takes ten times as long as the kernel's own. Without this, Dawn has the threads do so in a loop, as WGSL demands either way.
+ */
+export const SLOW_ON_SWIFTSHADER = 'use_vulkan_zero_initialize_workgroup_memory_extension';
+
 /** Opens one adapter in an instance of its own, or returns undefined where there is none. */
 export async function openInstance(dawn: Dawn, options: InstanceOptions): Promise<AdapterHandle | undefined> {
   const flags: string[] = [];
   if (options.name !== undefined) flags.push(`adapter=${options.name}`);
   if (options.unsafeFast) flags.push('enable-dawn-features=allow_unsafe_apis,disable_robustness');
+  if (options.source === 'npm SwiftShader') flags.push(`disable-dawn-features=${SLOW_ON_SWIFTSHADER}`);
   const gpu = dawn.create(flags);
   live.add(gpu);
   const dispose = () => void live.delete(gpu);

@@ -6,9 +6,11 @@ import { expect, test } from '../support/fixtures.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ADAPTER = process.env.WEBGPU_VAE_ADAPTER ? ['--adapter', process.env.WEBGPU_VAE_ADAPTER] : [];
 
-function bench(...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  return promisify(execFile)(process.execPath, ['--import', 'tsx', 'bench/bench.ts', ...args], { cwd: ROOT });
+function run(program: string, args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(process.execPath, ['--import', 'tsx', program, ...args], { cwd: ROOT });
 }
+
+const bench = (...args: string[]) => run('bench/bench.ts', args);
 
 test('--json prints one object on one line, and its memory adds up', async () => {
   const { stdout } = await bench('--json', '--only', 'memory', '--steps', '20', ...ADAPTER);
@@ -35,3 +37,18 @@ test('a wrong option is one line on stderr', async () => {
     'error: --only: there is no part "speed", expected step, kernels, gemm, cold_start_ms, memory\n',
   );
 });
+
+for (const [args, says] of [
+  [['no-such-ref'], 'there is no commit "no-such-ref" in this repository: name a commit, a branch or a tag'],
+  [[], 'expected one git ref to compare with, such as main~1'],
+  [['HEAD', '--rounds', '0'], '--rounds: expected an integer from 1, got 0'],
+] as const) {
+  test(`bench:against ${args.join(' ')}: one line on stderr`, async () => {
+    const failure = await run('bench/against.ts', [...args]).catch((error) => error);
+    expect({ code: failure.code, stdout: failure.stdout, stderr: failure.stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `error: ${says}\n`,
+    });
+  });
+}

@@ -1,5 +1,6 @@
 import { productsOfStep, stepFlops } from '../../bench/arithmetic.ts';
 import { countCalls } from '../../bench/calls.ts';
+import { compareRounds, type Round } from '../../bench/comparison.ts';
 import { measureGemm } from '../../bench/gemm.ts';
 import { median } from '../../bench/statistics.ts';
 import { measureStep } from '../../bench/step.ts';
@@ -29,6 +30,31 @@ test('the median', () => {
   expect(median([10, 2, 9])).toBe(9);
   expect(median([4, 1, 3, 2])).toBe(2.5);
   expect(() => median([])).toThrow(RangeError);
+});
+
+test('two checkouts: ratios within a round, and only of what both have measured', () => {
+  const measured = (ms: number, cold?: number) =>
+    ({
+      adapter: { name: 'a' },
+      step: [{ model: '21-8-2', batch: 16, ms_per_step: { median: ms, min: ms }, dispatches: 20 }],
+      ...(cold !== undefined && { cold_start_ms: { cold, warm: cold } }),
+    }) as unknown as Round['here'];
+  // The machine is four times as slow in the second round.
+  const rounds = [
+    { here: measured(3, 5), there: measured(2) },
+    { here: measured(12, 5), there: measured(8) },
+    { here: measured(2, 5), there: measured(2) },
+  ];
+  expect(compareRounds(rounds)).toEqual([
+    {
+      what: '21-8-2, batch 16: ms per step',
+      here: 3,
+      there: 2,
+      ratio: { median: 1.5, min: 1, max: 1.5 },
+      dispatches: { here: 20, there: 20 },
+    },
+  ]);
+  expect(() => compareRounds([])).toThrow(RangeError);
 });
 
 test('counts WebGPU calls and the bytes written', ({ device }) => {

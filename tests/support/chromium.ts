@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright/test';
+import { SLOW_ON_SWIFTSHADER } from '../../src/host/dawn.ts';
 import { cachedFolder, unpackFile, unpackFolder } from './unpack.ts';
 
 /** Where the browser is and how it was found. */
@@ -20,7 +21,7 @@ export interface ChromiumLocation {
  * without the first there is no adapter; without the second or the Vulkan feature the GPU process dies once a canvas is
  * painted ("A valid external Instance reference no longer exists"); without the third such a canvas is white in
  * screenshots. A repeated --enable-features replaces Playwright's own, whose CDPScreenshotNewSurface must therefore be named again:
- * without it screenshots of such a canvas hang every other time. The last two only matter where there is a GPU.
+ * without it screenshots of such a canvas hang every other time. The next two only matter where there is a GPU, and the last one only saves time.
  */
 export const WEBGPU_FLAGS = [
   '--enable-unsafe-webgpu',
@@ -29,6 +30,7 @@ export const WEBGPU_FLAGS = [
   '--enable-features=Vulkan,CDPScreenshotNewSurface',
   '--use-webgpu-adapter=swiftshader',
   '--ignore-gpu-blocklist',
+  `--disable-dawn-features=${SLOW_ON_SWIFTSHADER}`,
 ];
 
 /** The first version with `subgroups` switched on. */
