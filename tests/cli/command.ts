@@ -1,8 +1,12 @@
 /** Runs the real command in a process of its own. */
 import { type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test as base } from 'playwright/test';
+import { smallMnist } from '../support/small-mnist.ts';
 
 export interface Outcome {
   /** The exit code, or the signal that ended the process. */
@@ -17,15 +21,29 @@ export const PROGRAM = fileURLToPath(new URL('../../bin/webgpu-vae.js', import.m
 /** Options that send a test to the adapter under test. */
 export const adapterOptions = process.env.WEBGPU_VAE_ADAPTER ? ['--adapter', process.env.WEBGPU_VAE_ADAPTER] : [];
 
+const SMALL_DATA = join(tmpdir(), `webgpu-vae-mnist-${process.pid}`);
+let smallDataMade: Promise<unknown> | undefined;
+
+/** Writes what `smallData` names, once. */
+async function makeSmallData(): Promise<void> {
+  await mkdir(SMALL_DATA, { recursive: true });
+  process.once('exit', () => rmSync(SMALL_DATA, { recursive: true, force: true }));
+  await smallMnist(SMALL_DATA);
+}
+
+/** MNIST's first 2,000 and 500 images: to read, evaluate and draw all of them is most of a short run's work. */
+export const smallData = ['--data', SMALL_DATA];
+
 /** The smallest training that still has every part: 8 steps. */
-export const tinyRun = ['--train-size', '256', '--epochs', '1', '--hidden', '16', '--batch', '32'];
+export const tinyRun = [...smallData, '--train-size', '256', '--epochs', '1', '--hidden', '16', '--batch', '32'];
 
 /** Playwright's `test` with `cwd`, a new and empty folder of the test's own. */
 export const test = base.extend<{ cwd: string }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of a fixture's fixtures from the pattern.
   cwd: async ({}, use, info) => {
     const folder = info.outputPath('work');
-    await mkdir(folder, { recursive: true });
+    smallDataMade ??= makeSmallData();
+    await Promise.all([smallDataMade, mkdir(folder, { recursive: true })]);
     await use(folder);
   },
 });

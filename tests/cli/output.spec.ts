@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { readSafetensors } from '../../src/train/safetensors.ts';
-import { adapterOptions, outcome, PROGRAM, start, test, tinyRun } from './command.ts';
+import { adapterOptions, outcome, PROGRAM, smallData, start, test, tinyRun } from './command.ts';
 
 /** Every command, as short as it can be. */
 const COMMANDS = [
@@ -47,7 +47,7 @@ test('an error that nobody reads keeps its exit code', async ({ cwd }) => {
 
 test('a training whose reader goes away stops and keeps what was learned', async ({ cwd }) => {
   // Long enough never to finish by itself.
-  const args = ['--train-size', '2000', '--batch', '8', '--hidden', '16', '--epochs', '100000', '--out', 'run'];
+  const args = [...smallData, '--batch', '8', '--hidden', '16', '--epochs', '100000', '--out', 'run'];
   const child = start(['train', ...args, ...adapterOptions], cwd);
   const { code, stderr } = await outcome(child, (soFar) => {
     if (soFar.includes('train −ELBO')) child.stdout.destroy();

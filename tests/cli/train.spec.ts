@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { readSafetensors } from '../../src/train/safetensors.ts';
-import { adapterOptions, outcome, start, test, tinyRun, webgpuVae } from './command.ts';
+import { adapterOptions, outcome, smallData, start, test, tinyRun, webgpuVae } from './command.ts';
 
 const HEADER = 'epoch,step,train_loss,train_bce,train_kl,test_loss,test_bce,test_kl,seconds';
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -118,7 +118,7 @@ for (const [signal, exitCode] of [
 ] as const) {
   test(`${signal} stops, writes what was learned and exits with ${exitCode}`, async ({ cwd }) => {
     // Long enough never to finish by itself.
-    const args = ['--train-size', '2000', '--batch', '8', '--hidden', '16', '--epochs', '100000', '--out', 'run'];
+    const args = [...smallData, '--batch', '8', '--hidden', '16', '--epochs', '100000', '--out', 'run'];
     const child = start(['train', ...args, ...adapterOptions], cwd);
     let sent = false;
     const { code } = await outcome(child, (soFar) => {

@@ -18,7 +18,7 @@ function interruptAt(...moments: string[]): string[] {
 const MOMENTS = ['Model: ', 'train −ELBO', 'epoch 1/4: test', 'epoch 3/4: test'];
 
 test('Ctrl-C, and resumed: the same bits', async ({ cwd }) => {
-  const whole = await wholeRun(cwd);
+  const { folder: whole } = await wholeRun();
   const injected = times(3, 12);
   const steps: number[] = [];
   for (let i = 0; i < injected; i++) {
@@ -57,7 +57,7 @@ test('Ctrl-C twice: it ends at once, and what was written before resumes to the 
   expect(stdout).not.toContain('goes on');
   const resumed = await webgpuVae(['train', '--resume', 'run', ...adapterOptions], cwd);
   expect(resumed).toMatchObject({ code: 0, stderr: '' });
-  await expectSameRun(join(cwd, 'run'), await wholeRun(cwd));
+  await expectSameRun(join(cwd, 'run'), (await wholeRun()).folder);
 });
 
 test('Ctrl-C of `npm run train`: npm waits until what was learned is written', async ({ cwd }) => {
@@ -72,5 +72,5 @@ test('Ctrl-C of `npm run train`: npm waits until what was learned is written', a
   expect((await lastCheckpoint(join(cwd, 'run'))).step).toBeLessThan(STEPS);
   const resumed = await webgpuVae(['train', '--resume', 'run', ...adapterOptions], cwd);
   expect(resumed).toMatchObject({ code: 0, stderr: '' });
-  await expectSameRun(join(cwd, 'run'), await wholeRun(cwd));
+  await expectSameRun(join(cwd, 'run'), (await wholeRun()).folder);
 });

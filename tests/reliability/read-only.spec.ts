@@ -116,7 +116,7 @@ test('a run folder that becomes read-only: an error, and the last checkpoint sta
   await chmod(run, 0o755);
   const resumed = await asNobody(['train', '--resume', 'run', ...adapterOptions], cwd);
   expect(resumed).toMatchObject({ code: 0, stderr: '' });
-  await expectSameRun(run, await wholeRun(cwd));
+  await expectSameRun(run, (await wholeRun()).folder);
   recordFault(test.info(), {
     fault: 'run folder that becomes read-only while it is written to',
     injected: 1,

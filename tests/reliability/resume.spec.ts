@@ -23,9 +23,7 @@ import {
 
 test('killed with SIGKILL at random moments and resumed: the same bits', async ({ cwd }) => {
   test.setTimeout(30 * 60_000);
-  const began = performance.now();
-  const whole = await wholeRun(cwd);
-  const wholeMs = performance.now() - began;
+  const { folder: whole, elapsedMs: wholeMs } = await wholeRun();
 
   const injected = times(2, 10);
   const resumable = async () =>
@@ -165,7 +163,7 @@ test('what a resumed run is told must agree with its checkpoint', async ({ cwd }
 });
 
 test('a damaged last checkpoint: the one before it, with a warning; two damaged ones: an error', async ({ cwd }) => {
-  const whole = await wholeRun(cwd);
+  const { folder: whole } = await wholeRun();
   const files = ['checkpoint.safetensors', 'checkpoint.previous.safetensors'];
   const intact = await readFile(join(whole, files[0]!));
   const damages: [what: string, damage: (bytes: Buffer) => Buffer | undefined][] = [
@@ -252,7 +250,7 @@ test('a disk that is full is an error, and the last checkpoint stays', async ({ 
   expect(files.filter((name) => name.startsWith('.'))).toEqual([]);
   const resumed = await webgpuVae(['train', '--resume', 'run', ...adapterOptions], cwd);
   expect(resumed.code).toBe(0);
-  await expectSameRun(join(cwd, 'run'), await wholeRun(cwd));
+  await expectSameRun(join(cwd, 'run'), (await wholeRun()).folder);
   recordFault(test.info(), {
     fault: 'disk full while a checkpoint is written',
     injected: 1,
@@ -280,7 +278,7 @@ function losing(every: number, losses: number): string[] {
 }
 
 test('the command loses its device: it goes on; four times within a minute: a checkpoint', async ({ cwd }) => {
-  const whole = await wholeRun(cwd);
+  const { folder: whole } = await wholeRun();
   const survived = await webgpuVae(['train', ...settings, '--out', 'twice'], cwd, losing(12, 2));
   expect(survived.stderr).toBe('');
   expect(survived.code).toBe(0);

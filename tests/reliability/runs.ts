@@ -1,5 +1,7 @@
 /** Short runs of the real command, and what must be the same in two of them. */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'playwright/test';
 import { findCheckpoint } from '../../src/cli/checkpoint-file.ts';
@@ -45,10 +47,23 @@ export async function expectSameRun(folder: string, expected: string): Promise<v
   expect(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))).toMatchObject({ status: 'finished' });
 }
 
-export async function wholeRun(cwd: string): Promise<string> {
+/** What `settings` come to when nothing is in the way: the same in every test, so a worker does it once. */
+export function wholeRun(): Promise<{ folder: string; elapsedMs: number }> {
+  whole ??= trainWhole();
+  return whole;
+}
+
+let whole: ReturnType<typeof trainWhole> | undefined;
+
+async function trainWhole(): Promise<{ folder: string; elapsedMs: number }> {
+  const cwd = await mkdtemp(join(tmpdir(), 'webgpu-vae-whole-'));
+  process.once('exit', () => rmSync(cwd, { recursive: true, force: true }));
+  await mkdir(join(cwd, 'mnist'));
+  await smallMnist(join(cwd, 'mnist'));
+  const began = performance.now();
   const { code, stderr } = await webgpuVae(['train', ...settings, '--out', 'whole'], cwd);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return join(cwd, 'whole');
+  return { folder: join(cwd, 'whole'), elapsedMs: performance.now() - began };
 }
 
 /** @returns the state of the last checkpoint of a run folder */
