@@ -9,6 +9,11 @@ export function weightAt(weight: Weight, done: number): number {
   return typeof weight === 'number' ? weight : weight.value * stepFactor(weight.schedule, done);
 }
 
+/** The weight that a schedule leads to. */
+export function fullWeight(weight: Weight): number {
+  return typeof weight === 'number' ? weight : weight.value;
+}
+
 /** The weight as the kernels take it. */
 export function weightOptions(weight: Weight, state: Tensor): WeightOptions {
   return typeof weight === 'number' ? { weight } : { weight: weight.value, schedule: { kind: weight.schedule, state } };

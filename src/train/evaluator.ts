@@ -3,6 +3,7 @@ import type { Device } from '../gpu/device.ts';
 import { BufferPool, type Tensor, upload } from '../gpu/tensor.ts';
 import { packState } from '../kernels/finish-step.ts';
 import { NOISE_STREAMS } from '../kernels/reparameterize.ts';
+import { fullWeight } from '../nn/weight.ts';
 import { rowsThatFit } from './batches.ts';
 import { packData } from './data.ts';
 import { type Losses, LossMean, type WeightedTerm } from './losses.ts';
@@ -31,7 +32,8 @@ export class Evaluator {
   /** @param param (table.length) f32, read at every evaluation */
   constructor(device: Device, model: SettledModel, param: Tensor, set: ImageSet) {
     this.device = device;
-    this.#terms = model.terms;
+    // In full, whatever a schedule makes of them at the moment: so the losses after two epochs can be compared.
+    this.#terms = model.terms.map(({ name, weight }) => ({ name, weight: fullWeight(weight) }));
     this.#pool = new BufferPool(device);
     try {
       const data = packData(this.#pool, 'evaluation images', set, model, 'evaluate');
@@ -61,10 +63,9 @@ export class Evaluator {
 
   /**
    * Means over all images. One call at a time.
-   * @param step of the training, which the weights of the terms in `loss` may depend on
    * @param signal aborted, it stops early and its reason is thrown
    */
-  async run(step: number, budgetMs: number, signal?: AbortSignal): Promise<Losses> {
+  async run(budgetMs: number, signal?: AbortSignal): Promise<Losses> {
     upload(this.device, this.#state, packState({ step: 0, epoch: 0, position: 0, halted: 0 }));
     const mean = new LossMean(this.#terms);
     let first = 0;
@@ -73,7 +74,7 @@ export class Evaluator {
         budgetMs,
         ...(signal && { signal }),
         onChunk: ({ losses }) => {
-          for (const loss of losses) mean.add(loss, step, batch);
+          for (const loss of losses) mean.add(loss, 0, batch);
           return true;
         },
       });
@@ -95,13 +96,12 @@ export class Evaluator {
 export async function evaluateOnce(
   { device, model, param }: PlacedModel,
   set: ImageSet,
-  step: number,
   budgetMs: number,
   signal?: AbortSignal,
 ): Promise<Losses> {
   const evaluator = await device.checked('evaluate', () => new Evaluator(device, model, param, set));
   try {
-    return await evaluator.run(step, budgetMs, signal);
+    return await evaluator.run(budgetMs, signal);
   } finally {
     evaluator.dispose();
   }

@@ -33,9 +33,9 @@ export function progressOf(
 /** Why a snapshot was taken: an epoch was done, `snapshotEveryMs` had passed, or `signal` or `steps` stopped an epoch. */
 export type SnapshotReason = 'epoch' | 'time' | 'stop';
 
-/** What a callback throws ends `train()`, after the steps in flight; callbacks may use every method of the model. */
+/** What a callback throws, or its promise rejects with, ends `train()`, after the steps in flight; callbacks may use every method of the model. */
 export interface TrainOptions<Config extends TrainConfig = TrainConfig> {
-  /** Called after every chunk of steps; after a recovery again for the steps that are done again. */
+  /** Called after every chunk of steps, which go on if it is asynchronous; after a recovery again for the steps that are done again. */
   onProgress?: (progress: Progress) => void;
   /**
    * Called after every epoch, when the test set has been evaluated; training waits for it. Called again with the same

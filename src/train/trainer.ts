@@ -293,7 +293,7 @@ export class Trainer<Config extends TrainConfig = TrainConfig, Views extends str
 
   async #evaluateEpoch(): Promise<Losses> {
     const { evaluator } = this.#on;
-    const test = await evaluator.run(this.step, this.#chunkMs, this.#queue.signal);
+    const test = await evaluator.run(this.#chunkMs, this.#queue.signal);
     if (!Number.isFinite(test.loss))
       throw await badLoss(this.#on, evaluator.intermediates, this.step, 'the test loss after step');
     return test;
@@ -350,15 +350,16 @@ export class Trainer<Config extends TrainConfig = TrainConfig, Views extends str
   }
 
   /**
-   * Mean losses over the test set, or over another set of images of the same size.
+   * Mean losses over the test set, or over another set of images of the same size. In `loss` every term has its full weight, whatever
+   * a schedule makes of it at this step.
    * @throws DataError if the set contradicts itself, RangeError if its images have another size
    */
   async evaluate(set?: ImageSet): Promise<Losses> {
     if (set) checkImageSet('evaluate', 'set', set);
     const { signal } = this.#queue;
     return this.#job(() => {
-      if (!set) return this.#on.evaluator.run(this.step, this.#chunkMs, signal);
-      return evaluateOnce(this.#placed, set, this.step, this.#chunkMs, signal);
+      if (!set) return this.#on.evaluator.run(this.#chunkMs, signal);
+      return evaluateOnce(this.#placed, set, this.#chunkMs, signal);
     });
   }
 

@@ -70,6 +70,10 @@ export class Training<Config extends TrainConfig> {
   #running: 'train' | 'advance' | undefined;
   /** An epoch that is done, but `onEpoch` and `onSnapshot` have not returned yet. */
   #unreported: EpochResult | undefined;
+  /** What callbacks that nobody waits for have promised and not done yet. */
+  #promised = new Set<Promise<void>>();
+  /** What the first of them to fail has thrown. */
+  #broken: Thrown | undefined;
 
   constructor(model: Trainable<Config>) {
     this.#model = model;
@@ -108,7 +112,7 @@ export class Training<Config extends TrainConfig> {
       do {
         const thrown = await this.#model.job(() =>
           this.#advance(target - ledger.step, (losses, msPerStep) => {
-            onChunk?.(losses, msPerStep);
+            this.#heed(onChunk?.(losses, msPerStep));
             return !signal?.aborted;
           }),
         );
@@ -126,11 +130,31 @@ export class Training<Config extends TrainConfig> {
       );
     }
     this.#running = operation;
+    this.#broken = undefined;
     try {
-      return await this.#queue.guard(work());
+      return await this.#queue.guard(this.#thenKept(work));
     } finally {
       this.#running = undefined;
     }
+  }
+
+  /** What a callback has returned: a promise if it is asynchronous, whose failure counts as if it had thrown. */
+  #heed(told: unknown): void {
+    if (!(told instanceof Promise)) return;
+    const kept = told
+      .catch((error: unknown) => {
+        this.#broken ??= { error };
+      })
+      .finally(() => this.#promised.delete(kept));
+    this.#promised.add(kept);
+  }
+
+  /** Does `work`, and waits for what callbacks have promised meanwhile. */
+  async #thenKept<T>(work: () => Promise<T>): Promise<T> {
+    const result = await work();
+    await Promise.all(this.#promised);
+    if (this.#broken) throw this.#broken.error;
+    return result;
   }
 
   #isDone(target: number): boolean {
@@ -198,7 +222,7 @@ export class Training<Config extends TrainConfig> {
         const chunk = new LossMean(ledger.terms);
         const first = ledger.step - losses.length;
         for (const [i, loss] of losses.entries()) chunk.add(loss, first + i);
-        onProgress?.(progressOf(epoch, epochs, ledger.step, steps, chunk.mean(), msPerStep));
+        this.#heed(onProgress?.(progressOf(epoch, epochs, ledger.step, steps, chunk.mean(), msPerStep)));
         return !signal?.aborted && performance.now() < due;
       });
     }
@@ -240,7 +264,7 @@ export class Training<Config extends TrainConfig> {
         if (state.halted) halted ??= state;
         if (state.halted || thrown || signal.aborted) return false;
         try {
-          return onChunk(losses, msPerStep) && this.#queue.waiting === 0;
+          return onChunk(losses, msPerStep) && !this.#broken && this.#queue.waiting === 0;
         } catch (error) {
           thrown = { error };
           return false;
@@ -248,6 +272,6 @@ export class Training<Config extends TrainConfig> {
       },
     });
     if (halted) throw await this.#model.whyHalted(halted);
-    return thrown;
+    return thrown ?? this.#broken;
   }
 }

@@ -25,7 +25,7 @@ export interface VaeConfig extends TrainConfig {
   beta: number;
   /** Steps over which beta grows from 0 to its value; default 0. */
   betaWarmup: number;
-  /** Period in steps after which beta begins at 0 again, growing over the first half of it; 0, the default: never. */
+  /** Period in steps, 2 or more, after which beta begins at 0 again, growing over the first half of it; 0, the default: never. */
   betaCycle: number;
   /** Nats of KL divergence per dimension of z that cost nothing; default 0. */
   freeBits: number;
@@ -48,7 +48,12 @@ export const vaeSettings = {
   binarize: z._default(z.enum(['none', 'dynamic']), 'none'),
   beta: z._default(f32NonNegative, 1),
   betaWarmup: z._default(stepCount, 0),
-  betaCycle: z._default(stepCount, 0),
+  betaCycle: z._default(
+    stepCount.check(
+      z.refine((steps) => steps !== 1, { error: 'expected 0 or at least 2: in cycles of 1 beta stays 0' }),
+    ),
+    0,
+  ),
   freeBits: z._default(f32NonNegative, 0),
   objective: z._default(z.enum(['elbo', 'iwae']), 'elbo'),
   iwSamples: z._default(integer(1, MOST_SAMPLES), 5),

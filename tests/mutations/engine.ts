@@ -58,8 +58,8 @@ export const ENGINE_MUTATIONS: Mutation[] = [
   {
     name: 'the smaller last batch of an evaluation weighs as much as the others',
     file: 'src/train/evaluator.ts',
-    search: 'mean.add(loss, step, batch)',
-    replace: 'mean.add(loss, step)',
+    search: 'mean.add(loss, 0, batch)',
+    replace: 'mean.add(loss, 0)',
     target: EVALUATION,
   },
   {

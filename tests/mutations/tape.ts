@@ -100,8 +100,8 @@ export const TAPE_MUTATIONS: Mutation[] = [
   {
     name: 'the loss of an evaluation has the beta of the first step',
     file: 'src/train/evaluator.ts',
-    search: 'mean.add(loss, step, batch)',
-    replace: 'mean.add(loss, 0 * step, batch)',
+    search: 'weight: fullWeight(weight) }',
+    replace: 'weight }',
     target: settings('beta that grows'),
   },
   {

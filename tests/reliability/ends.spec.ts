@@ -79,11 +79,37 @@ test('numbers that are no counts are refused at once, and name themselves', asyn
   }
 });
 
+test('what an asynchronous callback comes to is waited for at the end, and its failure ends the training', async ({
+  device,
+}) => {
+  const vae = await Vae.create(device, data, config, options);
+  try {
+    const fails = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      throw new Error('late');
+    };
+    await expect(vae.train({ steps: 1, onProgress: fails })).rejects.toThrow('late');
+    await expect(vae.advance(1, { onChunk: fails })).rejects.toThrow('late');
+    expect(vae.step).toBe(2);
+    let waited = 0;
+    const evaluates = async () => {
+      await vae.evaluate();
+      waited++;
+    };
+    await vae.train({ steps: 2, onProgress: evaluates });
+    expect([vae.step, waited]).toEqual([4, 2]);
+  } finally {
+    vae.dispose();
+  }
+});
+
 test('a callback that throws at any step loses nothing: every epoch has its result and is told', async ({ device }) => {
   const expected = await trainUndisturbed(device);
   const callbacks = ['onProgress', 'onEpoch', 'onSnapshot'] as const;
+  // Nobody waits for an asynchronous `onProgress`; what it promises is heeded all the same.
+  const ways = [...callbacks.map((name) => ({ name, later: false })), { name: callbacks[0], later: true }];
   let thrown = 0;
-  for (const name of callbacks) {
+  for (const { name, later } of ways) {
     const vae = await Vae.create(device, data, config, options);
     try {
       const told: number[] = [];
@@ -98,7 +124,7 @@ test('a callback that throws at any step loses nothing: every epoch has its resu
       };
       const trainOptions: TrainOptions = {
         snapshotEveryMs: 0,
-        onProgress: () => maybeFail('onProgress'),
+        onProgress: later ? async () => maybeFail('onProgress') : () => maybeFail('onProgress'),
         onEpoch: ({ epoch }) => {
           maybeFail('onEpoch');
           told.push(epoch);

@@ -93,6 +93,7 @@ const BAD_CONFIGS: [Partial<VaeConfig>, string][] = [
   [{ beta: Number.NaN }, 'beta'],
   [{ learningRate: Number.POSITIVE_INFINITY }, 'learningRate'],
   [{ beta: -1 }, 'beta'],
+  [{ betaCycle: 1 }, 'betaCycle: expected 0 or at least 2: in cycles of 1 beta stays 0, got 1'],
   [{ seed: 2 ** 32 }, 'seed'],
   [{ momentum: 0.9 } as Partial<VaeConfig>, 'momentum'],
 ];
