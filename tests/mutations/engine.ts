@@ -99,9 +99,9 @@ export const ENGINE_MUTATIONS: Mutation[] = [
   },
   {
     name: 'encode takes the variances for the means',
-    file: 'src/vae/vae.ts',
-    search: 'mu.set(heads!.subarray(at, at + latent)',
-    replace: 'mu.set(heads!.subarray(at + latent, at + 2 * latent)',
+    file: 'src/vae/heads.ts',
+    search: 'mu.set(heads.subarray(at, at + latent)',
+    replace: 'mu.set(heads.subarray(at + latent, at + 2 * latent)',
     target: ENCODE,
   },
   {

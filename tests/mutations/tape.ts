@@ -16,8 +16,8 @@ export const TAPE_MUTATIONS: Mutation[] = [
   {
     name: "the second consumer's gradient overwrites the first one's",
     file: 'src/nn/tape.ts',
-    search: 'const again = this.#written.has(value);',
-    replace: 'const again = this.#written.has(value) && value.relu;',
+    search: 'const again = this.#written.has(whole);',
+    replace: 'const again = this.#written.has(whole) && value.relu;',
     target: CONSUMERS,
   },
   {
@@ -58,7 +58,7 @@ export const TAPE_MUTATIONS: Mutation[] = [
   {
     name: 'what an operation does not mask nobody masks',
     file: 'src/nn/tape.ts',
-    search: 'if (value.relu && !mask) this.#unmasked.add(value);',
+    search: 'if (value.relu && !mask) this.#unmasked.add(whole);',
     replace: '',
     target: LEFT_TO_THE_TAPE,
   },
