@@ -9,6 +9,7 @@ import { refuseSwallowedOptions } from './npm-options.ts';
 import { option, text } from './options.ts';
 import { exitCodeOf, guardOutput } from './output.ts';
 import type { SetupOptions } from './setup.ts';
+import { sweepCommand, workerCommand } from './sweep-command.ts';
 import { trainCommand } from './train-command.ts';
 import { tuneCommand } from './tune-command.ts';
 import { packageVersion } from './version.ts';
@@ -59,6 +60,13 @@ export function program(finish: (exitCode: number) => void): Command {
 
   const commands = [
     trainCommand(async (settings) => finish(await (await import('./train.ts')).train(settings))),
+    sweepCommand({
+      sweep: async (settings) => finish(await (await import('./sweep/index.ts')).sweep(settings)),
+      status: async (place) => finish(await (await import('./sweep/index.ts')).status(place)),
+      report: async (place) => finish(await (await import('./sweep/index.ts')).report(place)),
+      cancel: async (place) => finish(await (await import('./sweep/index.ts')).cancel(place)),
+    }),
+    workerCommand(async (settings) => finish(await (await import('./sweep/run-worker.ts')).worker(settings))),
     tuneCommand(async (settings) => finish(await (await import('./tune.ts')).tune(settings))),
     ...exploreCommands({
       sample: async (settings) => finish(await (await import('./explore/sample.ts')).sample(settings)),

@@ -27,7 +27,8 @@ const RENAMED: Readonly<Record<string, keyof VaeConfig>> = { lr: 'learningRate' 
 /** Their defaults are the model's own. */
 const DEFAULTS = parseConfig();
 
-function keyOf(each: Option): keyof VaeConfig {
+/** The setting that an option is about. */
+export function settingOf(each: Option): keyof VaeConfig {
   const name = each.attributeName();
   return RENAMED[name] ?? (name as keyof VaeConfig);
 }
@@ -39,7 +40,7 @@ function setting<K extends keyof VaeConfig>(
   show: (value: VaeConfig[K]) => string = String,
 ): Option {
   const result = option(flags, description, parse);
-  const value = DEFAULTS[keyOf(result)] as VaeConfig[K];
+  const value = DEFAULTS[settingOf(result)] as VaeConfig[K];
   return result.default(value, show(value));
 }
 
@@ -111,7 +112,7 @@ export function modelSettings(command: Command): { config: VaeConfig; given: Par
   const given: Record<string, unknown> = {};
   for (const each of modelOptions()) {
     const name = each.attributeName();
-    const key = keyOf(each);
+    const key = settingOf(each);
     const value: unknown = command.getOptionValue(name);
     values[key] = value;
     if (command.getOptionValueSource(name) === 'cli') given[key] = value;

@@ -53,7 +53,7 @@ function plainReporter(): Reporter {
   };
 }
 
-function openBars(format: string): cliProgress.MultiBar {
+export function openBars(format: string): cliProgress.MultiBar {
   return new cliProgress.MultiBar({
     stream: process.stdout,
     format,

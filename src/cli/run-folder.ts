@@ -23,8 +23,8 @@ export interface RunFolder {
   write(name: string, content: Uint8Array | string): Promise<void>;
   /** Replaces config.json. */
   writeConfig(config: object): Promise<void>;
-  /** Replaces metrics.csv: a row for every epoch, losses in nats per image. */
-  writeMetrics(results: readonly EpochResult[]): Promise<void>;
+  /** Replaces metrics.csv: a row for every epoch, losses in nats per image. Returns what it wrote. */
+  writeMetrics(results: readonly EpochResult[]): Promise<string>;
   /** Replaces checkpoint.safetensors; what was there becomes checkpoint.previous.safetensors. */
   writeCheckpoint(bytes: Uint8Array): Promise<void>;
   /** Lets other processes write to the folder. */
@@ -79,7 +79,11 @@ export async function openRunFolder(place: {
     path,
     write,
     writeConfig: (value) => write(CONFIG, `${JSON.stringify(value, undefined, 2)}\n`),
-    writeMetrics: (results) => write(METRICS, metricsHeader(results) + results.map(metricsRow).join('')),
+    async writeMetrics(results) {
+      const text = metricsHeader(results) + results.map(metricsRow).join('');
+      await write(METRICS, text);
+      return text;
+    },
     writeCheckpoint: (bytes) => writing(() => writeCheckpointFile(path, bytes), [CHECKPOINT, PREVIOUS_CHECKPOINT]),
     unlock: lock.release,
     async remove() {

@@ -36,7 +36,7 @@ import { colours, minusElbo, thousands } from './format.ts';
 import { createReporter, type Reporter } from './progress.ts';
 import { isSameAdapter, otherAdapter, readBeginning, toUsage } from './resume.ts';
 import { openRunFolder, RUNS, type RunFolder } from './run-folder.ts';
-import { type StopWatch, watchForStop } from './stop.ts';
+import { watchForStop } from './stop.ts';
 import type { TrainSettings } from './train-command.ts';
 
 const MINUTE_MS = 60_000;
@@ -44,7 +44,7 @@ const MINUTE_MS = 60_000;
 const SNAPSHOT_EVERY_MS = 10_000;
 
 /** What a run is made of, once everything that can be wrong before it has been found right. */
-interface Run {
+export interface Run {
   settings: TrainSettings;
   data: DataSet;
   /** Training images that are not trained on. */
@@ -52,9 +52,12 @@ interface Run {
   vae: Vae;
   folder: RunFolder;
   reporter: Reporter;
-  stop: StopWatch;
+  /** Ends the training after the steps in flight. */
+  signal: AbortSignal;
   config: object;
   draw: { epoch: typeof writeEpochFigures; end: typeof writeFinalFigures };
+  /** Told of every epoch once its losses and pictures are written. */
+  onEpoch?(result: EpochResult): Promise<void>;
 }
 
 /**
@@ -79,7 +82,7 @@ export async function train(given: TrainSettings): Promise<number> {
     const resumed = resumedFolder !== undefined;
     const out = resumedFolder ?? settings.out;
     if (!resumed) await (out === undefined ? checkWritable(RUNS) : checkOutputFolder(out));
-    const { validation, ...data } = await loadData(settings);
+    const { validation, ...data } = await loadData({ ...settings, batch: settings.config.batch });
     const open = async (): Promise<Device> => {
       device?.dispose();
       device = await createDevice(settings.adapter === undefined ? {} : { adapter: settings.adapter });
@@ -110,7 +113,19 @@ export async function train(given: TrainSettings): Promise<number> {
     folder = await openRunFolder({ path: out, resumed, force: settings.force });
     const config = describeRun(settings, folder.path, data, vae);
     const draw = { epoch: writeEpochFigures, end: writeFinalFigures };
-    return await runTraining({ settings, data, validation, vae, folder, reporter, stop, config, draw });
+    const { finished, step, last } = await runTraining({
+      settings,
+      data,
+      validation,
+      vae,
+      folder,
+      reporter,
+      signal: stop.signal,
+      config,
+      draw,
+    });
+    printEnd(settings, folder.path, finished ? last : undefined, { step, steps: vae.steps });
+    return finished ? 0 : (stop.exitCode ?? 0);
   } finally {
     reporter.stop();
     vae?.dispose();
@@ -120,8 +135,20 @@ export async function train(given: TrainSettings): Promise<number> {
   }
 }
 
-async function runTraining(run: Run): Promise<number> {
-  const { settings, data, validation, vae, folder, reporter, stop, config, draw } = run;
+/** How far a training came. */
+export interface RunEnd {
+  finished: boolean;
+  step: number;
+  /** The epoch that the model is of. */
+  last: EpochResult | undefined;
+}
+
+/**
+ * Trains to the end, or until `signal` says stop, and writes everything to the run's folder.
+ * @throws what training and writing throw; a run that fails before anything was learned takes its folder away again
+ */
+export async function runTraining(run: Run): Promise<RunEnd> {
+  const { settings, data, validation, vae, folder, reporter, signal, config, draw } = run;
   const source = { vae, data, folder, results: [...vae.history] };
   const begun = vae.step;
   let writtenAt = performance.now();
@@ -145,7 +172,7 @@ async function runTraining(run: Run): Promise<number> {
     const early = new AbortController();
     if (best?.isOver(epochs)) early.abort();
     const { finished, step } = await vae.train({
-      signal: AbortSignal.any([stop.signal, early.signal]),
+      signal: AbortSignal.any([signal, early.signal]),
       onProgress: reporter.progress,
       onEpoch: async (result) => {
         source.results = [...vae.history];
@@ -159,6 +186,7 @@ async function runTraining(run: Run): Promise<number> {
           if (best.isOver(epoch)) early.abort();
         }
         await draw.epoch(source);
+        await run.onEpoch?.(result);
       },
       snapshotEveryMs: Math.min(SNAPSHOT_EVERY_MS, settings.checkpointEvery * MINUTE_MS),
       onSnapshot: async (snapshot, reason) => {
@@ -167,7 +195,7 @@ async function runTraining(run: Run): Promise<number> {
       },
     });
     reporter.stop();
-    const isDone = finished || (early.signal.aborted && stop.exitCode === undefined);
+    const isDone = finished || (early.signal.aborted && !signal.aborted);
     const chosen = best?.best;
     if (chosen) reporter.line(`The model is that of epoch ${chosen.epoch}, the best on the images set aside.`);
     const parameters = chosen?.parameters ?? (await vae.parameters());
@@ -182,8 +210,7 @@ async function runTraining(run: Run): Promise<number> {
     const bestEpoch = chosen && { bestEpoch: chosen.epoch, bestValidationLoss: chosen.loss };
     await folder.writeConfig({ ...config, status: isDone ? 'finished' : 'stopped', stepsDone: step, ...bestEpoch });
     const last = source.results.find(({ epoch }) => epoch === chosen?.epoch) ?? source.results.at(-1);
-    printEnd(settings, folder.path, isDone ? last : undefined, { step, steps: vae.steps });
-    return isDone ? 0 : (stop.exitCode ?? 0);
+    return { finished: isDone, step, last };
   } catch (error) {
     const { lastSnapshot } = vae;
     if (lastSnapshot.step === 0) {
@@ -201,7 +228,7 @@ async function runTraining(run: Run): Promise<number> {
  * The kernels to train with. A run that is resumed on its adapter keeps its own: only so it ends with the same bits.
  * @throws UsageError if the adapter cannot run the variant asked for, or the checkpoint was made with others
  */
-async function chooseVariants(
+export async function chooseVariants(
   { variant, config }: TrainSettings,
   device: Device,
   { train }: DataSet,
@@ -225,12 +252,18 @@ async function chooseVariants(
   return (await tunedVariants(device, vaeProblems(config, imageLength(train)), { store: tuningStore })).variants;
 }
 
+/** Which images a run is about. */
+interface DataSettings
+  extends Pick<TrainSettings, 'data' | 'transpose' | 'trainSize' | 'testSize' | 'validation' | 'patience'> {
+  batch: number;
+}
+
 /**
  * The images, and those set aside of the training images.
  * @throws UsageError if `--train-size`, `--test-size`, `--validation` or `--batch` asks for more images than there are; DataError
  */
-async function loadData(settings: TrainSettings): Promise<DataSet & { validation: ImageSet | undefined }> {
-  const { data: directory, transpose, trainSize, testSize, config } = settings;
+export async function loadData(settings: DataSettings): Promise<DataSet & { validation: ImageSet | undefined }> {
+  const { data: directory, transpose, trainSize, testSize, batch } = settings;
   if (settings.patience !== undefined && settings.validation === undefined) {
     throw new UsageError('--patience has no effect without --validation: say how many images to set aside');
   }
@@ -246,9 +279,9 @@ async function loadData(settings: TrainSettings): Promise<DataSet & { validation
     throw new UsageError(`--train-size ${trainSize} is more than the ${count} training images: give ${count} or less`);
   }
   const train = trainSize === undefined ? rest : takeFirst(rest, trainSize);
-  if (config.batch > train.count) {
+  if (batch > train.count) {
     throw new UsageError(
-      `--batch ${config.batch} is more than the ${train.count} training images: give ${train.count} or less`,
+      `--batch ${batch} is more than the ${train.count} training images: give ${train.count} or less`,
     );
   }
   return { ...data, train, validation };
@@ -266,7 +299,7 @@ function withValidation(train: ImageSet, count: number | undefined): { train: Im
 }
 
 /** config.json: every setting, and what the results depend on besides. */
-function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: Vae): object {
+export function describeRun(settings: TrainSettings, out: string, data: DataSet, vae: Vae): object {
   const require = createRequire(import.meta.url);
   const versionOf = (path: string) => (require(path) as { version: string }).version;
   return {
