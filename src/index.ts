@@ -10,6 +10,7 @@ import type { VaeConfig } from './vae/config.ts';
 import { type CreateOptions, Vae } from './vae/vae.ts';
 
 export { loadMnist, NoAdapterError, type OpenAdapterOptions, tuningStore } from '#host';
+export { parseImages } from './data/arrays.ts';
 export { type Classes, classesOf, longClassName, shortClassName } from './data/classes.ts';
 export {
   DataError,

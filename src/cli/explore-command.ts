@@ -124,7 +124,7 @@ function withImages(command: Command, count?: number | null): Command {
     .addOption(
       option(
         '--images <path>',
-        "a PNG, a folder of PNGs, an IDX file, or a data set's folder (default: the data set of the model's run)",
+        "a PNG, a folder of PNGs, an IDX or NPY file, or a data set's folder or NPZ (default: the data set of the model's run)",
         text,
       ),
     )

@@ -67,8 +67,8 @@ export function trainCommand(run: (settings: TrainSettings) => Promise<void>): C
     )
     .addOption(
       option(
-        '--data <dir>',
-        "folder with MNIST's four IDX files or a set's of that format, plain or .gz; labels may be missing (default: the embedded MNIST)",
+        '--data <path>',
+        "folder of a data set: MNIST's four IDX files or others of that format, plain or .gz, NumPy arrays, or PNGs in a folder per class; or an NPZ file; labels may be missing (default: the embedded MNIST)",
         text,
       ),
     )

@@ -1,6 +1,8 @@
 /** Labelled images in memory: what a model is trained on and measured with. */
+
+import { parseLabels } from './arrays.ts';
 import { DataError } from './errors.ts';
-import { type Labels, parseIdxLabels } from './idx.ts';
+import type { Labels } from './idx.ts';
 
 export { DataError } from './errors.ts';
 export type { Labels } from './idx.ts';
@@ -49,7 +51,7 @@ export interface DataSet {
  * @throws DataError when the file is malformed or has more or fewer labels
  */
 export function labelsOf(count: number, labelBytes: Uint8Array, names: { images: string; labels: string }): Labels {
-  const labels = parseIdxLabels(labelBytes, names.labels);
+  const labels = parseLabels(labelBytes, names.labels);
   if (labels.length !== count) {
     throw new DataError(
       `read labels: ${names.labels} has ${labels.length} labels, expected ${count} as ${names.images} has images: use files that belong together`,

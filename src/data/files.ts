@@ -1,4 +1,5 @@
 /** A data set from files that somebody chose. */
+import { isZip, unpackNpz } from './arrays.ts';
 import { DataError, type DataSet } from './dataset.ts';
 import { type LoadOptions, missingPart, readMnist, type SourceFile } from './mnist.ts';
 import { sortParts } from './part-names.ts';
@@ -6,7 +7,7 @@ import { checkFileSize } from './unpack.ts';
 
 /**
  * Reads a data set from files that a visitor dropped or chose: MNIST's four, plain or packed, whatever was added to their
- * names. Labels may be missing.
+ * names, or as NumPy's arrays, one by one or in an NPZ. Labels may be missing.
  * @throws DataError when one is missing, unreadable or malformed
  */
 export async function readFiles(files: readonly File[], options: LoadOptions = {}): Promise<DataSet> {
@@ -26,7 +27,8 @@ export async function readFiles(files: readonly File[], options: LoadOptions = {
       },
     }),
   );
-  const parts = sortParts(sources, 'among the files');
+  const unpacked = await Promise.all(sources.map((file) => (file.name.endsWith('.npz') ? arraysOf(file) : [file])));
+  const parts = sortParts(unpacked.flat(), 'among the files');
   const names = files.map(({ name }) => name);
   return readMnist(
     {
@@ -36,4 +38,12 @@ export async function readFiles(files: readonly File[], options: LoadOptions = {
     },
     options,
   );
+}
+
+/** The arrays of an NPZ as files; anything else as it is. */
+async function arraysOf(file: SourceFile): Promise<SourceFile[]> {
+  const bytes = await file.read();
+  if (!bytes || !isZip(bytes)) return [file];
+  const arrays = await unpackNpz(bytes, file.name);
+  return arrays.map(({ name, bytes: content }) => ({ name, read: async () => content }));
 }

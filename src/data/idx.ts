@@ -139,6 +139,14 @@ function parseIdx(bytes: Uint8Array, name: string, kind: Kind): { sizes: number[
  */
 export function parseIdxImages(bytes: Uint8Array, name: string): IdxImages {
   const { sizes, data } = parseIdx(bytes, name, IMAGES);
+  return arrangeImages(data, sizes, name);
+}
+
+/**
+ * Images of the shape (count, rows, columns), or of rank 4 as {@link parseIdxImages} takes it.
+ * @throws DataError unless there are one or three channels
+ */
+export function arrangeImages(data: Uint8Array, sizes: readonly number[], name: string): IdxImages {
   const [count, second, third, fourth = 1] = sizes as [number, number, number, number?];
   const isColour = (channels: number) => channels === 1 || channels === 3;
   if (isColour(fourth)) {

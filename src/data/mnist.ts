@@ -1,8 +1,9 @@
 /** Data sets in MNIST's four files: how those become images and labels. Where the bytes come from is the host's part. */
+import { parseImages } from './arrays.ts';
 import { classNamesOf } from './class-names.ts';
 import { type DataSet, type ImageSet, labelsOf, makeDataSet, takeFirst } from './dataset.ts';
 import { DataError, TestSizeError } from './errors.ts';
-import { type IdxImages, type Labels, parseIdxImages } from './idx.ts';
+import type { IdxImages, Labels } from './idx.ts';
 import { type MnistPart, PARTS } from './part-names.ts';
 import { setAside, transposed } from './split.ts';
 import { type NamedBytes, unpack } from './unpack.ts';
@@ -47,6 +48,18 @@ export interface Source {
 export async function readMnist(source: Source, options: LoadOptions = {}): Promise<DataSet> {
   const [train, test] = await Promise.all([readSet(source, PARTS[0], PARTS[1]), readSet(source, PARTS[2], PARTS[3])]);
   if (!train) throw source.missing(PARTS[0]);
+  return joinSets({ train, ...(test && { test }) }, source, options);
+}
+
+/**
+ * A training set and, unless images are set aside for it, a test set as one data set.
+ * @throws DataError when they do not belong together or there is no test set; TestSizeError
+ */
+export function joinSets(
+  { train, test }: { train: ImageSet; test?: ImageSet },
+  source: Pick<Source, 'name' | 'missing'>,
+  options: LoadOptions,
+): DataSet {
   const parts = withTest(source, train, test, options.testSize);
   const { name } = source;
   const turn = (set: ImageSet): ImageSet => (options.transpose ? transposed(set) : set);
@@ -57,7 +70,7 @@ export async function readMnist(source: Source, options: LoadOptions = {}): Prom
 }
 
 function withTest(
-  source: Source,
+  source: Pick<Source, 'missing'>,
   train: ImageSet,
   test: ImageSet | undefined,
   testSize: number | undefined,
@@ -79,7 +92,7 @@ function withTest(
 async function readSet(source: Source, imagePart: MnistPart, labelPart: MnistPart): Promise<ImageSet | undefined> {
   const images = firstGood(source.of(imagePart), ({ name, bytes }): IdxImages & { name: string } => ({
     name,
-    ...parseIdxImages(bytes, name),
+    ...parseImages(bytes, name),
   }));
   const labels = firstGood(source.of(labelPart), async ({ name, bytes }): Promise<Labels | undefined> => {
     const of = await images;

@@ -21,7 +21,9 @@ export interface PartName {
 /** What packing, browsers and file managers put at a name's end: `.gz`, ` (1)`, `.1`, ` - Copy`. */
 const ADDED = /(?:\.gz|\.gzip|[ ._-]*\(\d+\)|\.\d{1,3}|[ _-]+copy)$/;
 const NAME =
-  /^(?:(?<set>.*[^-_. ])[-_. ]+)?(?<split>train|training|t10k|test)[-_. ]+(?<kind>image|label)s?(?:[-_. ]*(?:idx\d?|ubyte|byte|u?int\d*|raw|bin|dat))*$/;
+  /^(?:(?<set>.*[^-_. ])[-_. ]+)?(?<split>train|training|t10k|test)[-_. ]+(?<kind>image|label)s?(?:[-_. ]*(?:idx\d?|ubyte|byte|u?int\d*|raw|bin|dat|npy))*$/;
+/** As Keras names its arrays: `x_train.npy`. */
+const KERAS_NAME = /^(?:(?<set>.*[^-_. ])[-_. ]+)?(?<axis>[xy])[-_. ]?(?<split>train|test)(?:\.npy)?$/;
 
 /** The part that a file's name stands for, with or without folders before it, in upper or lower case. */
 export function partOf(name: string): PartName | undefined {
@@ -30,7 +32,12 @@ export function partOf(name: string): PartName | undefined {
     before = rest;
     rest = rest.replace(ADDED, '');
   }
-  const { set = '', split, kind } = NAME.exec(rest)?.groups ?? {};
+  const keras = KERAS_NAME.exec(rest)?.groups;
+  const {
+    set = '',
+    split,
+    kind,
+  } = NAME.exec(rest)?.groups ?? (keras && { ...keras, kind: keras.axis === 'x' ? 'image' : 'label' }) ?? {};
   if (split === undefined) return undefined;
   const part = PARTS.find((each) => each.startsWith(`${split.startsWith('train') ? 'train' : 't10k'}-${kind}`));
   return part && { set, part };

@@ -115,7 +115,7 @@ const FOREIGN: readonly [start: string, what: string, remedy: string][] = [
   ['BZh', 'packed with bzip2', UNPACK_FIRST],
   ['\xfd7zXZ', 'packed with xz', UNPACK_FIRST],
   ['\x28\xb5\x2f\xfd', 'packed with zstd', UNPACK_FIRST],
-  ['\x93NUMPY', 'a NumPy array', AS_IDX],
+  ['\x93NUMPY', 'a NumPy array', 'name it as its part is named, such as x_train.npy'],
   ['MATLAB', 'a MATLAB file', 'use the IDX files (EMNIST has them in gzip.zip)'],
   ['\x89HDF', 'an HDF5 file', AS_IDX],
   ['PAR1', 'a Parquet file', AS_IDX],

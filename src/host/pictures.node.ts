@@ -117,14 +117,15 @@ async function readPicture(path: string, channels: number): Promise<Picture> {
  * Reads pictures of one size.
  * @param size the size that all must have; without it that of the first one
  * @param options.resize scale those of another size
+ * @param options.channels 3: in colour; without it, or `size`, grey
  * @throws DataError that names the first picture of another size, and both sizes
  */
 export async function readPictures(
   { paths, labels }: PictureFiles,
   size?: ImageSize,
-  options: { resize?: boolean } = {},
+  options: { resize?: boolean; channels?: number } = {},
 ): Promise<ImageSet> {
-  const channels = size?.channels ?? 1;
+  const channels = size?.channels ?? options.channels ?? 1;
   const first = await readPicture(paths[0]!, channels);
   const { rows, columns } = size ?? first;
   const images = new Uint8Array(paths.length * rows * columns * channels);

@@ -13,7 +13,7 @@ export interface DenseLayer {
   weight: Float32Array;
   /** (outputs) f32. */
   bias: Float32Array;
-  activation: 'none' | 'relu' | 'sigmoid';
+  activation: 'none' | 'relu' | 'tanh' | 'sigmoid';
 }
 
 /** A VAE as stacks of layers. */
@@ -53,9 +53,9 @@ export function layersOfVae({ config, images, parameters }: VaeFile): VaeLayers 
     activation,
   });
   const pixels = images.rows * images.columns * images.channels;
-  const { hidden, latent } = config;
+  const { hidden, latent, activation } = config;
   const stack = (prefix: string, widths: readonly number[]): DenseLayer[] =>
-    widths.slice(1).map((width, i) => dense(`${prefix}.${2 * i}`, widths[i]!, width, 'relu'));
+    widths.slice(1).map((width, i) => dense(`${prefix}.${2 * i}`, widths[i]!, width, activation));
   const encoder = stack('encoder', [pixels, ...hidden]);
   const last = hidden.at(-1) ?? pixels;
   const mu = dense('mu', last, latent, 'none');

@@ -22,37 +22,38 @@ async function makeModel(cwd: string, bytes: Uint8Array = vaeFile(GIVEN, SIZE)):
 const exported = (model: string, out: string, ...format: string[]) =>
   run(['export', '--model', model, '--out', out, ...format]);
 
-test('ONNX: onnxruntime computes what the engine does, of any number of rows', async ({ cwd }) => {
-  const model = await makeModel(cwd);
-  const out = join(cwd, 'new', 'onnx');
-  expect(await exported(model, out, '--onnx')).toMatchObject({ code: 0, stderr: '' });
-  expect((await readdir(out)).sort()).toEqual(['decoder.onnx', 'encoder.onnx']);
-  env.wasm.numThreads = 1;
-  const [encoder, decoder] = await Promise.all(
-    ['encoder', 'decoder'].map(async (name) => InferenceSession.create(await readFile(join(out, `${name}.onnx`)))),
-  );
-  expect(encoder!.inputMetadata).toMatchObject([{ name: 'image', type: 'float32', shape: ['batch', 35] }]);
-  expect(decoder!.inputMetadata).toMatchObject([{ name: 'z', shape: ['batch', 3] }]);
+for (const activation of ['relu', 'tanh'] as const)
+  test(`ONNX: onnxruntime computes what the engine does, of any number of rows, ${activation}`, async ({ cwd }) => {
+    const model = await makeModel(cwd, vaeFile({ ...GIVEN, activation }, SIZE));
+    const out = join(cwd, 'new', 'onnx');
+    expect(await exported(model, out, '--onnx')).toMatchObject({ code: 0, stderr: '' });
+    expect((await readdir(out)).sort()).toEqual(['decoder.onnx', 'encoder.onnx']);
+    env.wasm.numThreads = 1;
+    const [encoder, decoder] = await Promise.all(
+      ['encoder', 'decoder'].map(async (name) => InferenceSession.create(await readFile(join(out, `${name}.onnx`)))),
+    );
+    expect(encoder!.inputMetadata).toMatchObject([{ name: 'image', type: 'float32', shape: ['batch', 35] }]);
+    expect(decoder!.inputMetadata).toMatchObject([{ name: 'z', shape: ['batch', 3] }]);
 
-  const device = await createDevice(adapterOptions[1] ? { adapter: adapterOptions[1] } : {});
-  try {
-    const vae = new OpenedVae(device, readVae(await readFile(model)));
-    for (const count of [1, 5]) {
-      const images = Float32Array.from({ length: count * 35 }, (_, i) => ((i * 37) % 101) / 100);
-      const z = Float32Array.from({ length: count * 3 }, (_, i) => Math.sin(i) * 2);
-      const theirs = await encoder!.run({ image: new Tensor('float32', images, [count, 35]) });
-      const { mu, logvar } = await vae.encode(images);
-      close(theirs.mu!.data as Float32Array, mu);
-      close(theirs.logvar!.data as Float32Array, logvar);
-      const { pixels } = await decoder!.run({ z: new Tensor('float32', z, [count, 3]) });
-      expect(pixels!.dims).toEqual([count, 35]);
-      close(pixels!.data as Float32Array, await vae.decode(z));
+    const device = await createDevice(adapterOptions[1] ? { adapter: adapterOptions[1] } : {});
+    try {
+      const vae = new OpenedVae(device, readVae(await readFile(model)));
+      for (const count of [1, 5]) {
+        const images = Float32Array.from({ length: count * 35 }, (_, i) => ((i * 37) % 101) / 100);
+        const z = Float32Array.from({ length: count * 3 }, (_, i) => Math.sin(i) * 2);
+        const theirs = await encoder!.run({ image: new Tensor('float32', images, [count, 35]) });
+        const { mu, logvar } = await vae.encode(images);
+        close(theirs.mu!.data as Float32Array, mu);
+        close(theirs.logvar!.data as Float32Array, logvar);
+        const { pixels } = await decoder!.run({ z: new Tensor('float32', z, [count, 3]) });
+        expect(pixels!.dims).toEqual([count, 35]);
+        close(pixels!.data as Float32Array, await vae.decode(z));
+      }
+      vae.dispose();
+    } finally {
+      device.dispose();
     }
-    vae.dispose();
-  } finally {
-    device.dispose();
-  }
-});
+  });
 
 /** 1e-5 of the largest there is, for sums of either sign. */
 function close(got: Float32Array, expected: Float32Array): void {

@@ -307,7 +307,9 @@ test('a server that packs on the way does not make the bar full too early', asyn
 test('Node refuses a folder that is missing or is a file', async () => {
   const folder = await folderOf({ file: 'x' });
   await expect(loadMnist(join(folder, 'absent'))).rejects.toThrow(/expected a folder at .*absent, there is none: /);
-  await expect(loadMnist(join(folder, 'file'))).rejects.toThrow(/expected a folder at .*file, it is a file: /);
+  await expect(loadMnist(join(folder, 'file'))).rejects.toThrow(
+    /expected a folder or an NPZ file at .*file, it is a file: /,
+  );
   await expect(loadMnist(join(folder, 'absent'))).rejects.toBeInstanceOf(DataError);
 });
 

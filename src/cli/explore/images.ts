@@ -9,7 +9,7 @@ import {
   imageLength,
   isPng,
   loadMnist,
-  parseIdxImages,
+  parseImages,
   readPng,
   resized,
   takeFirst,
@@ -22,7 +22,7 @@ import type { FoundModel } from '../open-model.ts';
 
 /** Which images are wanted. */
 export interface ImageChoice {
-  /** A PNG, an IDX file, a folder of PNGs or a data set's; without it the images of the model's run. */
+  /** A PNG, an IDX or NPY file, an NPZ, a folder of PNGs or a data set's; without it the images of the model's run. */
   images: string | undefined;
   /** Of a data set: its training or its test images. */
   set: 'train' | 'test';
@@ -93,11 +93,11 @@ async function givenImages(path: string, choice: ImageChoice, model: FoundModel)
       cause: error,
     });
   });
-  if (!found.isDirectory()) return fromFile(path, found.size, choice, model.images);
-  const pictures = await findPictures(path);
+  if (!found.isDirectory() && !path.endsWith('.npz')) return fromFile(path, found.size, choice, model.images);
+  const pictures = found.isDirectory() ? await findPictures(path) : undefined;
   const files = pictures && (pictures[set] ?? pictures.all ?? pictures.train);
   if (files) return fromPictures(path, files, { count, resize, size: model.images });
-  if ((await readdir(path)).length === 0) {
+  if (found.isDirectory() && (await readdir(path)).length === 0) {
     throw new DataError(
       `--images ${path}: expected PNG pictures or a data set's files, found an empty folder: name another one`,
     );
@@ -107,7 +107,7 @@ async function givenImages(path: string, choice: ImageChoice, model: FoundModel)
   return { ...images, title: `${set} images of ${name}`, ...(classNames && { classNames }) };
 }
 
-/** A picture, or the images of an IDX file. */
+/** A picture, or the images of an IDX or NPY file. */
 async function fromFile(
   path: string,
   sizeBytes: number,
@@ -122,7 +122,7 @@ async function fromFile(
     return { images: levels, count: 1, ...size, title, files: [title] };
   }
   const unpacked = await unpack(bytes, path);
-  return { ...atMost(parseIdxImages(unpacked, path), count), title };
+  return { ...atMost(parseImages(unpacked, path), count), title };
 }
 
 async function fromPictures(

@@ -5,7 +5,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { DenseLayer } from 'webgpu-vae';
 
-/** The operators' version: Gemm of 13, Relu of 14, Sigmoid of 13 are what they are in it. Runtimes have it since 2022. */
+/** The operators' version: Gemm of 13, Relu of 14, Tanh and Sigmoid of 13 are what they are in it. Runtimes have it since 2022. */
 export const OPSET = 17;
 /** The file format's version that goes with that opset. */
 const IR_VERSION = 8;
@@ -98,7 +98,7 @@ function graph({ name, input, stack, heads, outputs }: OnnxModel): Write {
   );
 }
 
-const OPERATORS = { relu: 'Relu', sigmoid: 'Sigmoid' } as const;
+const OPERATORS = { relu: 'Relu', tanh: 'Tanh', sigmoid: 'Sigmoid' } as const;
 
 /** NodeProtos: a Gemm with the weight as PyTorch has it, and the activation. */
 function nodesOf({ name, activation }: DenseLayer, from: string, to: string): Write[] {
