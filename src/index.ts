@@ -58,7 +58,7 @@ export {
 export { resumedConfig } from './train/snapshot.ts';
 export { type TunedVariants, type TuningStore, tunedVariants } from './train/variants.ts';
 export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
-export { ConfigError, parseConfig, type VaeConfig } from './vae/config.ts';
+export { ConfigError, describeLayers, parseConfig, type VaeConfig } from './vae/config.ts';
 export { type Elbo, elboOf } from './vae/elbo.ts';
 export type { Posterior } from './vae/heads.ts';
 export { type DenseLayer, layersOfVae, type VaeLayers } from './vae/layers.ts';

@@ -1,4 +1,4 @@
-import { readCheckpoint, readFiles, type VaeConfig, writeCheckpoint } from 'webgpu-vae';
+import { describeLayers, readCheckpoint, readFiles, type VaeConfig, writeCheckpoint } from 'webgpu-vae';
 import type { Alerts } from './alerts.ts';
 import { dataChooser } from './data-chooser.ts';
 import { button, element, region, saveFile, setEnabled } from './dom.ts';
@@ -158,8 +158,7 @@ export class Controls {
     this.#offered = offered;
     if (offered) {
       const { config, step, steps, savedAt } = offered;
-      const layers = [...config.hidden, config.latent].join('-');
-      const settings = `layers ${layers}, batch ${config.batch}, learning rate ${config.learningRate}, β ${config.beta}, seed ${config.seed}`;
+      const settings = `layers ${describeLayers(config)}, batch ${config.batch}, learning rate ${config.learningRate}, β ${config.beta}, seed ${config.seed}`;
       this.#resumeText.textContent = `The last session: step ${step} of ${steps}, ${settings}; ${new Date(savedAt).toLocaleString()}.`;
     }
     this.#show();

@@ -42,9 +42,10 @@ function collapseHint({ bce, kld }: Losses, session: Trained): string | undefine
 }
 
 function isDefault({ vae, data }: Trained): boolean {
-  const { hidden, latent, batch, learningRate, beta } = vae.config;
+  const { arch, hidden, latent, batch, learningRate, beta } = vae.config;
   return (
     data.name === 'MNIST' &&
+    arch === 'dense' &&
     hidden.join() === '512,256' &&
     latent === 2 &&
     batch === 128 &&

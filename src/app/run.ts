@@ -1,4 +1,4 @@
-import type { DataSet, Vae } from 'webgpu-vae';
+import { type DataSet, describeLayers, type Vae } from 'webgpu-vae';
 import { Metrics } from './metrics.ts';
 import { PastModels } from './past-models.ts';
 
@@ -19,7 +19,7 @@ export class Run {
 
 /** Data, layers and settings of the present run, in a line. */
 export function describeRun({ vae, data }: { vae: Vae; data: DataSet }): string {
-  const { hidden, latent, batch, learningRate, beta, seed } = vae.config;
-  const layers = [vae.imageSize, ...hidden, latent].join('-');
+  const { batch, learningRate, beta, seed } = vae.config;
+  const layers = `${vae.imageSize}-${describeLayers(vae.config)}`;
   return `${data.name}, layers ${layers}, batch ${batch}, learning rate ${learningRate}, β ${beta}, seed ${seed}`;
 }

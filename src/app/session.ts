@@ -5,7 +5,6 @@ import {
   type Device,
   DeviceLostError,
   type EpochResult,
-  imageLength,
   type NamedTensor,
   NonFiniteError,
   type Progress,
@@ -254,7 +253,7 @@ export class Session {
    */
   async #variants(config: Partial<VaeConfig>, { train }: DataSet): Promise<VariantChoice | undefined> {
     if (this.#device.info.software) return undefined;
-    const problems = vaeProblems(config, imageLength(train));
+    const problems = vaeProblems(config, train);
     return (await tunedVariants(this.#device, problems, { store: tuningStore, budgetMs: TUNING_MS })).variants;
   }
 

@@ -38,8 +38,17 @@ function widths(text: string): number[] | undefined {
   return values.every((value) => value !== undefined) ? values : undefined;
 }
 
+function channels(text: string): number[] | undefined {
+  const values = widths(text);
+  return values && values.length > 0 ? values : undefined;
+}
+
 /** The settings that the page offers. */
-export type SettingName = 'epochs' | 'learningRate' | 'beta' | 'batch' | 'latent' | 'hidden' | 'seed';
+export type SettingName = 'epochs' | 'learningRate' | 'beta' | 'batch' | 'latent' | 'hidden' | 'seed' | ConvSettingName;
+
+/** Of convolutional models, which a link asks for: `arch=conv&channels=8-16&dense=64`. */
+type ConvSettingName = 'arch' | 'channels' | 'dense';
+const CONV_SETTING_NAMES: readonly SettingName[] = ['arch', 'channels', 'dense'];
 
 /** A page trains what fits a visitor's GPU and patience; the engine itself allows more. */
 const PARSERS: { [K in SettingName]: Parser<VaeConfig[K]> } = {
@@ -50,6 +59,9 @@ const PARSERS: { [K in SettingName]: Parser<VaeConfig[K]> } = {
   latent: whole(1, 64),
   hidden: widths,
   seed: whole(0, 2 ** 32 - 1),
+  arch: (text) => (text === 'dense' || text === 'conv' ? text : undefined),
+  channels,
+  dense: width,
 };
 
 export const DEFAULTS: VaeConfig = parseConfig();
@@ -63,6 +75,9 @@ export const EXPECTED: Record<SettingName, string> = {
   latent: '1 to 64',
   hidden: 'up to six widths of 1 to 2048, such as 512-256',
   seed: '0 to 4294967295',
+  arch: 'dense or conv',
+  channels: 'up to six numbers of 1 to 2048, such as 8-16',
+  dense: '1 to 2048',
 };
 
 /** The setting's value, or undefined if the text as a whole is none that is allowed. */
@@ -71,7 +86,7 @@ export function parseSetting<K extends SettingName>(name: K, text: string): VaeC
 }
 
 export function formatSetting(name: SettingName, config: VaeConfig): string {
-  return name === 'hidden' ? config.hidden.join('-') : String(config[name]);
+  return name === 'hidden' || name === 'channels' ? config[name].join('-') : String(config[name]);
 }
 
 export const SETTING_NAMES = Object.keys(PARSERS) as SettingName[];
@@ -98,5 +113,7 @@ export function parseHash(hash: string): { config: VaeConfig; refused: string[] 
 
 /** A link's hash with every setting, so that it reproduces the run even if defaults change. */
 export function formatHash(config: VaeConfig): string {
-  return `#${SETTING_NAMES.map((name) => `${name}=${formatSetting(name, config)}`).join('&')}`;
+  const isUsual = sameSettings(config, DEFAULTS, CONV_SETTING_NAMES);
+  const names = SETTING_NAMES.filter((name) => !isUsual || !CONV_SETTING_NAMES.includes(name));
+  return `#${names.map((name) => `${name}=${formatSetting(name, config)}`).join('&')}`;
 }

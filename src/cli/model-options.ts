@@ -4,6 +4,7 @@ import type { Command, Option } from 'commander';
 import { parseConfig, type VaeConfig } from 'webgpu-vae';
 import { UsageError } from './errors.ts';
 import {
+  channels,
   nonNegativeNumber,
   oneOf,
   option,
@@ -14,6 +15,7 @@ import {
   widths,
 } from './options.ts';
 
+const ARCHS: VaeConfig['arch'][] = ['dense', 'conv'];
 const OPTIMIZERS: VaeConfig['optimizer'][] = ['adam', 'adamw'];
 const LR_SCHEDULES: VaeConfig['lrSchedule'][] = ['constant', 'cosine'];
 const LIKELIHOODS: VaeConfig['likelihood'][] = ['bernoulli', 'gaussian'];
@@ -46,12 +48,19 @@ function setting<K extends keyof VaeConfig>(
 
 export function modelOptions(): Option[] {
   return [
+    setting('--arch <name>', `layers of the model: ${ARCHS.join(' or ')}`, oneOf(ARCHS)),
     setting<'hidden'>(
       '--hidden <widths>',
-      "widths of the encoder's hidden layers, or none; the decoder mirrors them",
+      "of dense: widths of the encoder's hidden layers, or none; the decoder mirrors them",
       widths,
     ),
     setting('--activation <name>', `after every hidden layer: ${ACTIVATIONS.join(' or ')}`, oneOf(ACTIVATIONS)),
+    setting<'channels'>(
+      '--channels <widths>',
+      "of conv: channels of the encoder's convolutions, which halve the image each; the decoder mirrors them",
+      channels,
+    ),
+    setting('--dense <width>', 'of conv: width of the layer between convolutions and latent space', positiveInteger),
     setting('--latent <n>', 'dimensions of the latent space', positiveInteger),
     setting('--batch <n>', 'images per step', positiveInteger),
     setting('--epochs <n>', 'passes over the training images', positiveInteger),
@@ -120,7 +129,15 @@ export function modelSettings(command: Command): { config: VaeConfig; given: Par
   const config = parseConfig(values);
   // A resumed run has the settings of its checkpoint.
   if (command.getOptionValue('resume') !== undefined) return { config, given };
-  const { optimizer, likelihood, objective } = config;
+  const { arch, optimizer, likelihood, objective } = config;
+  for (const [name, of] of [
+    ['hidden', 'dense'],
+    ['channels', 'conv'],
+    ['dense', 'conv'],
+  ] as const) {
+    if (!(name in given) || arch === of) continue;
+    throw new UsageError(`--${name} has no effect with --arch ${arch}: use --arch ${of}`);
+  }
   if ('weightDecay' in given && optimizer !== 'adamw') {
     throw new UsageError(`--weight-decay has no effect with --optimizer ${optimizer}: use --optimizer adamw`);
   }

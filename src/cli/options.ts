@@ -49,6 +49,15 @@ export function widths(text: string): number[] {
   }
 }
 
+/** `32,64`. @throws InvalidArgumentError unless every one is an integer from 1 to 2^31 - 1 */
+export function channels(text: string): number[] {
+  try {
+    return text.split(',').map((width) => positiveInteger(width.trim()));
+  } catch {
+    throw new InvalidArgumentError(`Expected integers from 1 to ${MAX_SIZE} with commas between, such as 32,64.`);
+  }
+}
+
 /** A folder or a name. @throws InvalidArgumentError if it is empty or looks like an option whose argument was left out */
 export function text(value: string): string {
   if (value.trim() === '') throw new InvalidArgumentError('Expected some text, got none.');

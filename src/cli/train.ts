@@ -8,10 +8,10 @@ import {
   type DataSet,
   type Device,
   dataHints,
+  describeLayers,
   type EpochResult,
   elboOf,
   type ImageSet,
-  imageLength,
   loadMnist,
   type NamedTensor,
   type Snapshot,
@@ -249,7 +249,7 @@ export async function chooseVariants(
   }
   if (variant === 'default') return undefined;
   if (variant !== 'auto') return variant;
-  return (await tunedVariants(device, vaeProblems(config, imageLength(train)), { store: tuningStore })).variants;
+  return (await tunedVariants(device, vaeProblems(config, train), { store: tuningStore })).variants;
 }
 
 /** Which images a run is about. */
@@ -333,8 +333,8 @@ export function describeRun(settings: TrainSettings, out: string, data: DataSet,
 }
 
 /** What is said of colour images only. */
-function channelsOf({ train: { channels = 1 } }: DataSet): { channels?: number } {
-  return channels > 1 ? { channels } : {};
+function channelsOf({ train: { channels = 1 } }: DataSet): { imageChannels?: number } {
+  return channels > 1 ? { imageChannels: channels } : {};
 }
 
 /** The weights, with all that is needed to rebuild the model around them. */
@@ -365,7 +365,7 @@ function validationLine(loss: number, isBest: boolean, { best }: BestEpochs): st
 }
 
 function modelLine({ config, imageSize, table, steps }: Vae): string {
-  const layers = [imageSize, ...config.hidden, config.latent].join('-');
+  const layers = `${imageSize}-${describeLayers(config)}`;
   return `Model: ${layers} and back, ${thousands(table.count)} parameters; ${thousands(steps)} steps of ${config.batch} images.`;
 }
 

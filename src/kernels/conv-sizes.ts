@@ -1,6 +1,6 @@
 import type { Device } from '../gpu/device.ts';
 import { formatShape, type Tensor } from '../gpu/tensor.ts';
-import { chosenVariant, defaultVariant, supportedVariants, type VariantChoice } from './gemm.ts';
+import type { DenseProblem, GemmVariant } from './gemm.ts';
 import { ruleOf, type Tiling } from './gemm-variants.ts';
 import { expectShape } from './shape.ts';
 
@@ -81,17 +81,13 @@ export interface ConvCore extends Tiling {
 /** Columns of tiles of which half would be empty are cut in two. */
 const NARROW = 32;
 
-/**
- * The core for a product of N columns. Of the variants, where nobody chose one for everything, it is that with copies in textures, on
- * adapters that have it: the rows are so many that copies cost little.
- */
-export function convCore(device: Device, choice: VariantChoice | undefined, N: number): ConvCore {
-  const sizes = { C: 1, OC: N };
-  const copying = supportedVariants(device).find((variant) => ruleOf(variant).copiesOperands);
-  const variant =
-    typeof choice === 'string'
-      ? chosenVariant(device, choice, { operation: 'forward', B: 1, ...sizes })
-      : (copying ?? defaultVariant(device, sizes));
+/** What a layer's products are to the choice of a variant: all of them have one. */
+export function convProblem({ B, HO, WO, KH, KW, C, OC }: Omit<ConvSizes, 'H' | 'W' | keyof ConvSteps>): DenseProblem {
+  return { operation: 'conv', B: B * HO * WO, C: KH * KW * C, OC };
+}
+
+/** The core for a product of N columns. */
+export function convCore(device: Device, variant: GemmVariant, N: number): ConvCore {
   const { core, copiesOperands } = ruleOf(variant);
   const { files, columns, ...tile } = core(device.capabilities);
   const isWide = columns > NARROW && N <= NARROW;

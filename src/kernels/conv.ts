@@ -7,12 +7,13 @@ import {
   type ConvSizes,
   type ConvSteps,
   convCore,
+  convProblem,
   convSizes,
   spreadTiles,
   weightParts,
 } from './conv-sizes.ts';
 import { elementsOf, expectSameShape } from './elementwise.ts';
-import type { VariantChoice } from './gemm.ts';
+import { chosenVariant, type GemmVariant, type VariantChoice } from './gemm.ts';
 import { packagedKernel } from './shaders.ts';
 import { expectShape } from './shape.ts';
 
@@ -125,12 +126,12 @@ function rowsCommands(
   sizes: ConvSizes,
   { source, weight, weightRows }: { source: Tensor; weight: Tensor; weightRows: number },
   end: End,
-  variants: VariantChoice | undefined,
+  variant: GemmVariant,
 ): Command[] {
   const { B, C, HO, WO, OC } = sizes;
   const isGather = direction === 'gather';
   const [channels, N] = isGather ? [C, OC] : [OC, C];
-  const core = convCore(pool.device, variants, N);
+  const core = convCore(pool.device, variant, N);
   const rows = isGather ? Math.ceil((B * HO * WO) / core.rows) : spreadTiles(sizes, core.rows);
   const { tensors, params } = bindingsOf(end, source);
   return productCommands(pool, label, core, sizes, {
@@ -201,11 +202,12 @@ function gatherCommands(
   variants: VariantChoice | undefined,
 ): Command[] {
   const { B, HO, WO, OC, KH, KW, C } = sizes;
+  const variant = chosenVariant(pool.device, variants, convProblem(sizes));
   const weights = filledUp(pool, weight);
   const source = sourceOf(pool, label, sizes, large);
   const operands = { source: source.tensor, weight: weights.tensor, weightRows: KH * KW * C };
   const before = [...weights.commands, ...source.commands];
-  const product = (into: End) => rowsCommands(pool, label, 'gather', source.sizes, operands, into, variants);
+  const product = (into: End) => rowsCommands(pool, label, 'gather', source.sizes, operands, into, variant);
   if (OC % 4 === 0) return [...before, ...product(end)];
   const filled = pool.tensor(`${label}, filled up`, [B * HO * WO, source.sizes.OC]);
   const fold = foldCommands(pool, `${label}, taken out`, pixels(B * HO * WO, OC), filled, end);
@@ -222,12 +224,13 @@ function spreadCommands(
   variants: VariantChoice | undefined,
 ): Command[] {
   const { B, HO, WO, KH, KW, C } = sizes;
+  const variant = chosenVariant(pool.device, variants, convProblem(sizes));
   const weights = filledUp(pool, weight);
   const source = filledUp(pool, small);
   const operands = { source: source.tensor, weight: weights.tensor, weightRows: KH * KW * C };
   const before = [...weights.commands, ...source.commands];
   const filled = { ...sizes, OC: multipleOf4(sizes.OC) };
-  const product = (of: ConvSizes, into: End) => rowsCommands(pool, label, 'spread', of, operands, into, variants);
+  const product = (of: ConvSizes, into: End) => rowsCommands(pool, label, 'spread', of, operands, into, variant);
   if (C % 4 === 0) return [...before, ...product(filled, end)];
   const patches = laidOut(filled);
   const columns = pool.tensor(`${label}, columns`, [B * HO * WO, patches.C]);
@@ -246,11 +249,12 @@ function weightCommands(
 ): Command[] {
   const { device } = pool;
   const { C, OC, KH, KW } = sizes;
+  const variant = chosenVariant(device, variants, convProblem(sizes));
   const source = sourceOf(pool, label, sizes, large);
   const filled = filledUp(pool, small);
   const { OC: M, ...inner } = source.sizes;
   const N = inner.KH * inner.KW * inner.C;
-  const core = convCore(device, variants, N);
+  const core = convCore(device, variant, N);
   const [rows, columns] = [Math.ceil(M / core.rows), Math.ceil(N / core.columns)];
   const { parts, images } = weightParts(device, sizes, rows * columns);
   const weight_sums = pool.tensor(`${label} parts`, [parts, M, N]);

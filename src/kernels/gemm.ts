@@ -11,8 +11,11 @@ export { GEMM_VARIANTS, type GemmVariant };
 // In shaders and the names of their bindings, a and b are the two operands of a product of matrices, (M, N), summed over K. B, C and
 // OC are always the sizes of a layer.
 
-/** An operation of a dense layer, see dense.ts: forward, the last layer with its loss, or the gradients of what it says. */
-export type DenseOperation = 'forward' | 'loss' | 'backward' | 'backward weight' | 'backward input';
+/**
+ * An operation of a dense layer, see dense.ts: forward, the last layer with its loss, or the gradients of what it says; or `conv`, any of a
+ * convolution's products, with positions of the small side for B, numbers of a patch for C and channels of the small side for OC.
+ */
+export type DenseOperation = 'forward' | 'loss' | 'backward' | 'backward weight' | 'backward input' | 'conv';
 
 /** B rows of the batch, C inputs and OC outputs of the layer. */
 export interface DenseProblem {
@@ -75,8 +78,14 @@ export function supportedVariants({ capabilities }: Device): GemmVariant[] {
 }
 
 /** The variant that is used where nobody chose another one. */
-export function defaultVariant(device: Device, sizes: Pick<DenseProblem, 'C' | 'OC'>): GemmVariant {
+export function defaultVariant(
+  device: Device,
+  sizes: Partial<DenseProblem> & Pick<DenseProblem, 'C' | 'OC'>,
+): GemmVariant {
   const supported = supportedVariants(device);
+  // Of a convolution the rows are so many that copies cost little.
+  const copying = supported.find((variant) => ruleOf(variant).copiesOperands);
+  if (sizes.operation === 'conv' && copying) return copying;
   const first = (layers: 'all' | 'large') => supported.find((variant) => ruleOf(variant).byDefault === layers);
   return (isAmong('large', sizes) && first('large')) || first('all')!;
 }

@@ -1,7 +1,8 @@
 import type { Command } from '../gpu/schedule.ts';
 import { type BufferPool, formatShape, type Tensor } from '../gpu/tensor.ts';
 import * as kernels from '../kernels/conv.ts';
-import { convSize } from '../kernels/conv-sizes.ts';
+import { convProblem, convSize } from '../kernels/conv-sizes.ts';
+import type { DenseProblem } from '../kernels/gemm.ts';
 import { activation } from './elementwise.ts';
 import { fanInUniform, type Init } from './parameters.ts';
 import type { Sink, Tape, Value } from './tape.ts';
@@ -26,6 +27,7 @@ interface Layer {
   bias: Value;
   output: Tensor;
   steps: { stride: number; padding: number };
+  problem: DenseProblem;
 }
 
 /** What the two kinds of layers do differently. */
@@ -93,6 +95,8 @@ function recordLayer(tape: Tape, kind: Kind, layer: Layer, name: kernels.ConvAct
     inputs: [inp, weight, bias],
     output,
     relu: name === 'relu',
+    // Forward, and the gradients of weight and input: as many multiply-adds each.
+    problems: Array.from({ length: inp.needsGradient ? 3 : 2 }, () => layer.problem),
     fuses: { mask: true },
     forward: (pool) => {
       const tensors = { inp: inp.tensor, weight: weight.tensor, bias: bias.tensor, out: output };
@@ -138,30 +142,32 @@ export function conv2d(tape: Tape, inp: Value, channels: number, options: ConvLa
   const init = fanInUniform(C * kernel * kernel);
   const parameters = parametersOn(tape, name, shape, channels, init);
   const output = tape.tensor(`${name} output`, [B, Math.max(HO, 0), Math.max(WO, 0), channels]);
-  return recordLayer(tape, CONV, { name, inp, ...parameters, output, steps }, applied);
+  const problem = convProblem({ B, HO, WO, KH: kernel, KW: kernel, C, OC: channels });
+  return recordLayer(tape, CONV, { name, inp, ...parameters, output, steps, problem }, applied);
 }
 
 /**
  * A transposed convolution, as nn.ConvTranspose2d: `inp` (B, HO, WO, C) -> (B, H, W, channels) f32, H = stride (HO − 1) + kernel −
  * 2 padding + outputPadding. Parameters `weight` (kernel, kernel, channels, C), in files (C, channels, kernel, kernel), and `bias`
  * (channels), initialized as nn.ConvTranspose2d's.
- * @param options.outputPadding rows and columns more on one side, less than `stride`; default 0
+ * @param options.outputPadding rows and columns more on one side, less than `stride`: one number for both, or two; default 0
  */
 export function convTranspose2d(
   tape: Tape,
   inp: Value,
   channels: number,
-  options: ConvLayerOptions & { outputPadding?: number },
+  options: ConvLayerOptions & { outputPadding?: number | readonly [number, number] },
 ): Value {
   const { name, kernel, stride = 1, padding = 0, outputPadding = 0, activation: applied = 'none' } = options;
   const operation = `convTranspose2d ${name}`;
   checkOptions(operation, { channels, kernel, stride, padding }, applied);
-  if (!(Number.isInteger(outputPadding) && outputPadding >= 0 && outputPadding < stride)) {
-    const expected = `a whole number from 0 to ${stride - 1}, less than the stride`;
+  const more = typeof outputPadding === 'number' ? [outputPadding, outputPadding] : outputPadding;
+  if (more.length !== 2 || !more.every((size) => Number.isInteger(size) && size >= 0 && size < stride)) {
+    const expected = `whole numbers from 0 to ${stride - 1}, less than the stride`;
     throw new RangeError(`${operation}: outputPadding is ${String(outputPadding)}, expected ${expected}`);
   }
   const [B, HO, WO, C] = imagesSize('convTranspose2d', name, inp);
-  const [H, W] = [HO, WO].map((size) => stride * (size - 1) + kernel - 2 * padding + outputPadding);
+  const [H, W] = [HO, WO].map((size, i) => stride * (size - 1) + kernel - 2 * padding + more[i]!);
   if (!(H! >= 1 && W! >= 1)) {
     throw new RangeError(`${operation}: its output is ${H} x ${W}, expected 1 x 1 or more: use less padding`);
   }
@@ -169,7 +175,9 @@ export function convTranspose2d(
   const init = fanInUniform(channels * kernel * kernel);
   const parameters = parametersOn(tape, name, shape, channels, init);
   const output = tape.tensor(`${name} output`, [B, H!, W!, channels]);
-  return recordLayer(tape, TRANSPOSED, { name, inp, ...parameters, output, steps: { stride, padding } }, applied);
+  const problem = convProblem({ B, HO, WO, KH: kernel, KW: kernel, C: channels, OC: C });
+  const steps = { stride, padding };
+  return recordLayer(tape, TRANSPOSED, { name, inp, ...parameters, output, steps, problem }, applied);
 }
 
 function checkOptions(

@@ -1,5 +1,5 @@
 import type { Command } from '../gpu/schedule.ts';
-import type { BufferPool, Tensor } from '../gpu/tensor.ts';
+import { type BufferPool, elementCount, formatShape, type Tensor } from '../gpu/tensor.ts';
 import {
   type Activation,
   bceTerms,
@@ -10,7 +10,7 @@ import {
 } from '../kernels/dense.ts';
 import type { DenseProblem } from '../kernels/gemm.ts';
 import { activation } from './elementwise.ts';
-import { fanInUniform, type ModulePart } from './parameters.ts';
+import { type FileLayout, fanInUniform, type ModulePart } from './parameters.ts';
 import { matrixSize } from './shape.ts';
 import { expectConstant, type Sink, type Tape, type Value } from './tape.ts';
 
@@ -22,7 +22,16 @@ export interface DenseOptions {
   activation?: Activation;
   /** Several layers of one input as one product: their names, and how many outputs each has. */
   parts?: readonly ModulePart[];
+  /**
+   * Its inputs are images (rows, columns, channels) laid flat: in files the channels come first, as nn.Flatten lays them in PyTorch.
+   */
+  flattened?: ImageAxes;
+  /** The same of its outputs, as nn.Unflatten takes them. */
+  unflattened?: ImageAxes;
 }
+
+/** Rows, columns, channels. */
+export type ImageAxes = readonly [number, number, number];
 
 interface Layer {
   name: string;
@@ -36,16 +45,44 @@ interface Layer {
 
 const ACTIVATIONS: readonly Activation[] = ['none', 'relu', 'sigmoid'];
 
+/** How files have weight and bias of a layer between images and vectors. */
+function filesOf(
+  C: number,
+  OC: number,
+  { flattened, unflattened }: Pick<DenseOptions, 'flattened' | 'unflattened'>,
+): { weight: { file?: FileLayout }; bias: { file?: FileLayout } } {
+  if (flattened)
+    return { weight: { file: { memory: [OC, ...flattened], axes: [0, 3, 1, 2], shape: [OC, C] } }, bias: {} };
+  if (!unflattened) return { weight: {}, bias: {} };
+  return {
+    weight: { file: { memory: [...unflattened, C], axes: [2, 0, 1, 3], shape: [OC, C] } },
+    bias: { file: { memory: unflattened, axes: [2, 0, 1], shape: [OC] } },
+  };
+}
+
 /** nn.Linear's parameters and initialization. */
-function layerOn(tape: Tape, inp: Value, OC: number, { name, parts }: Pick<DenseOptions, 'name' | 'parts'>): Layer {
+function layerOn(
+  tape: Tape,
+  inp: Value,
+  OC: number,
+  { name, parts, ...images }: Pick<DenseOptions, 'name' | 'parts' | 'flattened' | 'unflattened'>,
+): Layer {
   if (!(Number.isInteger(OC) && OC >= 1)) {
     throw new RangeError(`dense: ${name} has ${String(OC)} outputs, expected a whole number from 1`);
   }
   const [B, C] = matrixSize('dense', name, inp, '(B, C)');
+  for (const [what, axes, size] of [
+    ['flattened', images.flattened, C],
+    ['unflattened', images.unflattened, OC],
+  ] as const) {
+    if (!axes || elementCount(axes) === size) continue;
+    throw new RangeError(`dense: ${name} has ${what} ${formatShape(axes)}, expected ${size} numbers together`);
+  }
   const init = fanInUniform(C);
+  const files = filesOf(C, OC, images);
   const { weight, bias } = tape.module({
     name,
-    parameters: { weight: { shape: [OC, C], init }, bias: { shape: [OC], init } },
+    parameters: { weight: { shape: [OC, C], init, ...files.weight }, bias: { shape: [OC], init, ...files.bias } },
     ...(parts ? { parts } : {}),
   });
   return { name, inp, weight: weight!, bias: bias!, B, C, OC };

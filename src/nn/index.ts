@@ -9,7 +9,7 @@ export type { ConvActivation } from '../kernels/conv.ts';
 export type { GroupNormActivation } from '../kernels/group-norm.ts';
 export { type StepSchedule, stepFactor } from '../kernels/step-schedule.ts';
 export { type ConvLayerOptions, conv2d, convTranspose2d } from './conv.ts';
-export { type DenseOptions, dense, denseBernoulli, denseStack } from './dense.ts';
+export { type DenseOptions, dense, denseBernoulli, denseStack, type ImageAxes } from './dense.ts';
 export { activation, add, multiply } from './elementwise.ts';
 export { type ImportanceSamples, importanceBound, importanceSamples, type RowLikelihood } from './importance.ts';
 export { embedding, groupNorm, layerNorm } from './layers.ts';

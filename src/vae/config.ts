@@ -6,9 +6,17 @@ export { ConfigError };
 
 /** More are a mistake; a file that asks for millions would take minutes to refuse. */
 const MOST_HIDDEN = 64;
+/** So many halve any image to one pixel. */
+const MOST_CONVOLUTIONS = 16;
 
 /** Every setting of a run that changes its result. */
 export interface VaeConfig extends TrainConfig {
+  /** `dense`, the default: layers of the widths `hidden`; or `conv`: convolutions with `channels`, and a layer of the width `dense`. */
+  arch: 'dense' | 'conv';
+  /** Channels of the encoder's convolutions, each of which halves rows and columns; the decoder mirrors them. Default 32, 64. */
+  channels: number[];
+  /** Width of the layer between convolutions and z; default 256. */
+  dense: number;
   /** Widths of the encoder's hidden layers; the decoder has them in reverse. Empty: none. Default 512, 256. */
   hidden: number[];
   /** After every hidden layer; default `relu`. */
@@ -40,6 +48,12 @@ const MOST_SAMPLES = 2 ** 20;
 
 /** @internal How the VAE's own settings are checked, with their defaults. */
 export const vaeSettings = {
+  arch: z._default(z.enum(['dense', 'conv']), 'dense'),
+  channels: z._default(
+    z.pipe(z.array(z.unknown()).check(z.minLength(1), z.maxLength(MOST_CONVOLUTIONS)), z.array(positiveInt)),
+    [32, 64],
+  ),
+  dense: z._default(positiveInt, 256),
   hidden: z._default(z.pipe(z.array(z.unknown()).check(z.maxLength(MOST_HIDDEN)), z.array(positiveInt)), [512, 256]),
   activation: z._default(z.enum(['relu', 'tanh']), 'relu'),
   latent: z._default(positiveInt, 2),
@@ -67,4 +81,9 @@ const schema = z.strictObject({ ...vaeSettings, ...trainSettings });
  */
 export function parseConfig(config: Partial<VaeConfig> = {}): VaeConfig {
   return parseSettings(schema, config);
+}
+
+/** A model's layers in words, from the first hidden one to z: `512-256-2`, `conv 32,64-256-2`. */
+export function describeLayers({ arch, hidden, channels, dense, latent }: VaeConfig): string {
+  return (arch === 'conv' ? [`conv ${channels.join()}`, dense, latent] : [...hidden, latent]).join('-');
 }

@@ -27,7 +27,7 @@ interface Beside {
   rows?: unknown;
   columns?: unknown;
   /** 3 of colour images. */
-  channels?: unknown;
+  imageChannels?: unknown;
   data?: unknown;
 }
 
@@ -49,16 +49,23 @@ export function readVae(bytes: Uint8Array): VaeFile {
   }
   const notices: string[] = [];
   const parameters = readParameters(bytes, (line) => notices.push(line));
-  const layers = layersOf(parameters.length > 0 ? parameters : tensors);
   const { settings, beside } = readMetadata(metadata.config);
-  const config = parseConfig({ ...settings, hidden: settings.hidden ?? layers.hidden, latent: layers.latent });
+  const layers = layersOf(parameters.length > 0 ? parameters : tensors, beside);
+  const { imageSize, ...shapes } = layers;
+  const config = parseConfig({ ...shapes, ...settings, latent: layers.latent });
   const step = /^\d{1,15}$/.test(metadata.step ?? '') ? Number(metadata.step) : undefined;
   const data = typeof beside.data === 'string' ? beside.data : undefined;
-  return { config, images: imagesOf(beside, layers.imageSize), parameters, step, data, notices };
+  return { config, images: imagesOf(beside, imageSize), parameters, step, data, notices };
 }
 
-/** Sizes from the shapes of the encoder's weights (outputs, inputs), in their order. */
-export function layersOf(tensors: readonly NamedTensor[]): { imageSize: number; hidden: number[]; latent: number } {
+/** The settings that say how large the layers are, and D. */
+type Layers = Pick<VaeConfig, 'latent'> & Partial<VaeConfig> & { imageSize: number };
+
+/**
+ * Sizes from the shapes of the encoder's weights, in their order: (outputs, inputs) of dense layers, (outputs, inputs, 3, 3) of
+ * convolutions before one dense layer.
+ */
+export function layersOf(tensors: readonly NamedTensor[], { rows, columns }: Beside = {}): Layers {
   const weight = (name: string) => tensors.find((tensor) => tensor.name === `${name}.weight`)?.shape;
   const encoder: number[][] = [];
   for (let shape = weight('encoder.0'); shape; shape = weight(`encoder.${2 * encoder.length}`)) encoder.push(shape);
@@ -68,7 +75,17 @@ export function layersOf(tensors: readonly NamedTensor[]): { imageSize: number; 
       'load the model: expected tensors mu.weight and encoder.0.weight, found others: use a model of webgpu-vae',
     );
   }
-  return { imageSize: encoder[0]?.[1] ?? inputs, hidden: encoder.map(([outputs]) => outputs!), latent };
+  const outputs = encoder.map(([size]) => size!);
+  if (encoder[0]?.length !== 4) return { imageSize: encoder[0]?.[1] ?? inputs, hidden: outputs, latent };
+  const [dense = inputs, flat = 0] = weight(`encoder.${2 * encoder.length + 1}`) ?? [];
+  const pixels = flat / outputs.at(-1)!;
+  const colours = encoder[0][1]!;
+  const factor = 2 ** outputs.length;
+  const halved = (size: unknown) => Math.ceil(Number(size) / factor);
+  const isKnown = halved(rows) * halved(columns) === pixels;
+  // Else every convolution has halved an even size.
+  const imageSize = colours * (isKnown ? Number(rows) * Number(columns) : pixels * factor ** 2);
+  return { arch: 'conv', channels: outputs, dense, imageSize, latent };
 }
 
 function readMetadata(json: string | undefined): { settings: Partial<VaeConfig>; beside: Beside } {
@@ -82,11 +99,11 @@ function readMetadata(json: string | undefined): { settings: Partial<VaeConfig>;
     throw error;
   }
   if (!isObject(value)) throw new ConfigError('load the model: the "config" in its metadata is not an object');
-  const { rows, columns, channels, data, trainSize: _, ...settings } = value;
-  return { settings: settings as Partial<VaeConfig>, beside: { rows, columns, channels, data } };
+  const { rows, columns, imageChannels, data, trainSize: _, ...settings } = value;
+  return { settings: settings as Partial<VaeConfig>, beside: { rows, columns, imageChannels, data } };
 }
 
-function imagesOf({ rows, columns, channels = 1 }: Beside, imageSize: number): ImageShape {
+function imagesOf({ rows, columns, imageChannels: channels = 1 }: Beside, imageSize: number): ImageShape {
   if (rows === undefined && columns === undefined) {
     const side = Math.sqrt(imageSize);
     if (Number.isInteger(side)) return { rows: side, columns: side, channels: 1, classes: 0 };

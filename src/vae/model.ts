@@ -2,17 +2,20 @@ import type { DenseProblem } from '../kernels/gemm.ts';
 import { dense, denseBernoulli, denseStack } from '../nn/dense.ts';
 import { activation } from '../nn/elementwise.ts';
 import { importanceBound, importanceSamples } from '../nn/importance.ts';
-import { gaussian } from '../nn/loss.ts';
+import { bernoulli, gaussian } from '../nn/loss.ts';
 import { reparameterize } from '../nn/reparameterize.ts';
-import type { Tape, Value } from '../nn/tape.ts';
+import type { ImageShape, Tape, Value } from '../nn/tape.ts';
 import type { Weight } from '../nn/weight.ts';
 import { defineModel, type ModelDefinition, pixelsOf, settle } from '../train/model.ts';
 import { ConfigError, type VaeConfig, vaeSettings } from './config.ts';
+import { convDecoder, convEncoder } from './conv.ts';
 
 /** q(z|x): images (B, D) -> (B, 2 L), μ, then log σ². Both heads are one product. */
-function encode(tape: Tape, x: Value, { hidden, latent, activation: after }: VaeConfig): Value {
+function encode(tape: Tape, x: Value, config: VaeConfig): Value {
+  const { arch, hidden, latent, activation: after } = config;
   const parts = ['mu', 'logvar'].map((name) => ({ name, rows: latent }));
-  return dense(tape, denseStack(tape, x, hidden, 'encoder', after), 2 * latent, { name: 'mu+logvar', parts });
+  const code = arch === 'conv' ? convEncoder(tape, x, config) : denseStack(tape, x, hidden, 'encoder', after);
+  return dense(tape, code, 2 * latent, { name: 'mu+logvar', parts });
 }
 
 /** p(x|z) but for its last layer, which training has together with the loss. */
@@ -20,12 +23,20 @@ function decodeHidden(tape: Tape, z: Value, { hidden, activation: after }: VaeCo
   return { inp: denseStack(tape, z, hidden.toReversed(), 'decoder', after), last: `decoder.${2 * hidden.length}` };
 }
 
+/** z (B, L) -> logits (B, D). */
+function decodeLogits(tape: Tape, z: Value, config: VaeConfig): Value {
+  if (config.arch === 'conv') return convDecoder(tape, z, config);
+  const { inp, last } = decodeHidden(tape, z, config);
+  return dense(tape, inp, pixelsOf(tape.images), { name: last });
+}
+
 /** z (B, L) -> pixels (B, D) in [0, 1]. */
 function decode(tape: Tape, z: Value, config: VaeConfig): Value {
-  const { inp, last } = decodeHidden(tape, z, config);
-  const D = pixelsOf(tape.images);
-  if (tape.mode === 'infer') return dense(tape, inp, D, { name: last, activation: 'sigmoid' });
-  return activation(tape, dense(tape, inp, D, { name: last }), 'sigmoid');
+  if (config.arch === 'dense' && tape.mode === 'infer') {
+    const { inp, last } = decodeHidden(tape, z, config);
+    return dense(tape, inp, pixelsOf(tape.images), { name: last, activation: 'sigmoid' });
+  }
+  return activation(tape, decodeLogits(tape, z, config), 'sigmoid');
 }
 
 /** β, in every step or as it changes from step to step. */
@@ -61,8 +72,7 @@ function recordIwae(tape: Tape, x: Value, config: VaeConfig): void {
     importanceBound(tape, samples, decode(tape, z, config), x, { kind: 'gaussian', sigma: Number(sigma) });
     return;
   }
-  const { inp, last } = decodeHidden(tape, z, config);
-  importanceBound(tape, samples, dense(tape, inp, pixelsOf(tape.images), { name: last }), x, { kind: 'bernoulli' });
+  importanceBound(tape, samples, decodeLogits(tape, z, config), x, { kind: 'bernoulli' });
 }
 
 /**
@@ -85,6 +95,10 @@ export const vae: ModelDefinition<VaeConfig, VaeViews> = defineModel({
       gaussian(tape, decode(tape, z, config), x, { sigma: config.sigma });
       return;
     }
+    if (config.arch === 'conv') {
+      bernoulli(tape, decodeLogits(tape, z, config), x);
+      return;
+    }
     const { inp, last } = decodeHidden(tape, z, config);
     denseBernoulli(tape, inp, x, { name: last });
   },
@@ -100,7 +114,14 @@ export const vae: ModelDefinition<VaeConfig, VaeViews> = defineModel({
   },
 });
 
-/** The matrix products of a training step, for the tuner. @param imageSize D, pixels of an image */
-export function vaeProblems(config: Partial<VaeConfig>, imageSize: number): readonly DenseProblem[] {
-  return settle(vae, config, { rows: 1, columns: imageSize, channels: 1, classes: 0 }).problems;
+/**
+ * The matrix products of a training step, for the tuner.
+ * @param images rows, columns and channels of the images, or of models without convolutions D, how many numbers they have
+ */
+export function vaeProblems(
+  config: Partial<VaeConfig>,
+  images: number | (Pick<ImageShape, 'rows' | 'columns'> & { channels?: number }),
+): readonly DenseProblem[] {
+  const { rows, columns, channels = 1 } = typeof images === 'number' ? { rows: 1, columns: images } : images;
+  return settle(vae, config, { rows, columns, channels, classes: 0 }).problems;
 }

@@ -78,7 +78,7 @@ test('images in colour are trained, resumed, drawn and looked into', async ({ cw
   const model = (name: string) => readFile(join(at(name), 'model.safetensors'));
   expect((await model('half')).equals(await model('whole'))).toBe(true);
   const config = JSON.parse(await readFile(join(at('half'), 'config.json'), 'utf8'));
-  expect(config).toMatchObject({ rows: 5, columns: 7, channels: 3 });
+  expect(config).toMatchObject({ rows: 5, columns: 7, imageChannels: 3 });
   for (const name of ['recon_epoch_2.png', 'samples.png', 'manifold.png']) {
     expect(await isColoured(await readFile(join(at('half'), name))), name).toBe(true);
   }

@@ -4,12 +4,13 @@ import { DEFAULTS, formatHash, parseHash, type SettingName } from '../../src/app
 import { parseConfig } from '../../src/vae/config.ts';
 import { recordFault, times } from './faults.ts';
 
-const RANGES: Record<Exclude<SettingName, 'hidden'>, [least: number, most: number]> = {
+const RANGES: Record<Exclude<SettingName, 'hidden' | 'arch' | 'channels'>, [least: number, most: number]> = {
   epochs: [1, 1000],
   learningRate: [1e-7, 10],
   beta: [0, 1e6],
   batch: [1, 4096],
   latent: [1, 64],
+  dense: [1, 2048],
   seed: [0, 2 ** 32 - 1],
 };
 

@@ -23,8 +23,8 @@ test('a file of another model, and settings that are none', () => {
     ['{', /is not JSON/],
     ['[]', /is not an object/],
     ['{"rows":3,"columns":3}', /3 x 3 pixels, its first layer takes 4/],
-    ['{"rows":2,"columns":2,"channels":3}', /2 x 2 x 3 pixels, its first layer takes 4/],
-    ['{"rows":2,"columns":2,"channels":2}', /2 x 2 x 2 pixels, its first layer takes 4/],
+    ['{"rows":2,"columns":2,"imageChannels":3}', /2 x 2 x 3 pixels, its first layer takes 4/],
+    ['{"rows":2,"columns":2,"imageChannels":2}', /2 x 2 x 2 pixels, its first layer takes 4/],
     ['{"rows":2,"columns":2,"latent":2,"wings":1}', /wings/],
   ] as const) {
     expect(() => readVae(writeSafetensors(weights, { config }))).toThrow(says);
