@@ -21,7 +21,10 @@ export interface Kernel {
   compilationErrors(): Promise<string[]>;
 }
 
-/** Compiles modules of WGSL as one shader, see `createKernel`, which does so once for the same ones. */
+/**
+ * Compiles modules of WGSL as one shader, see `createKernel`, which does so once for the same ones.
+ * @throws SyntaxError if the bindings cannot be read from it
+ */
 export function compileKernel(
   device: GPUDevice,
   modules: readonly WgslModule[],
@@ -29,7 +32,7 @@ export function compileKernel(
 ): Kernel {
   const code = codeOf(modules);
   const label = modules.map(({ name }) => name).join('+');
-  const bindings = new WgslReflect(code).getBindGroups()[0]?.filter((binding) => binding !== undefined) ?? [];
+  const bindings = bindingsOf(modules, code);
   const module = device.createShaderModule({ label, code });
   const layout = device.createBindGroupLayout({
     label,
@@ -55,6 +58,19 @@ export function compileKernel(
         .map((message) => `${place(modules, message.lineNum)}:${message.linePos}: ${message.message}`);
     },
   };
+}
+
+function bindingsOf(modules: readonly WgslModule[], code: string): VariableInfo[] {
+  try {
+    return new WgslReflect(code).getBindGroups()[0]?.filter((binding) => binding !== undefined) ?? [];
+  } catch (error) {
+    const { message } = error as Error;
+    const [, said = message, line] = /^(.*?)\.*\s*Line: (\d+)$/.exec(message) ?? [];
+    throw new SyntaxError(
+      `read bindings: ${place(modules, Number(line ?? 1))}, or before it: wgsl_reflect says "${said}": mend the WGSL; some names that WGSL allows, such as workgroup and block, are none for it`,
+      { cause: error },
+    );
+  }
 }
 
 /** The modules put together. */

@@ -12,6 +12,7 @@ import { mostBytes, rowsThatFit } from './batches.ts';
 import type { TrainConfig } from './config.ts';
 import { type ModelDefinition, type PlacedModel, pixelsOf, type SettledModel, type ViewDefinition } from './model.ts';
 import { planView, type ViewPlan } from './plan.ts';
+import { DisposedError } from './queue.ts';
 
 /** Rows per submission, where the device lets so many at once. */
 const VIEW_BATCH = 500;
@@ -159,6 +160,7 @@ export class LiveView<Config extends TrainConfig, Views extends string> {
   #name: string;
   #device: Device;
   #pool: BufferPool;
+  #disposed = false;
   #schedule: Schedule;
 
   /**
@@ -186,9 +188,10 @@ export class LiveView<Config extends TrainConfig, Views extends string> {
   /**
    * Submits; does not wait.
    * @param input (count, …) f32, or images (count, D) u8; without it the last ones again
-   * @throws RangeError if there are more or fewer
+   * @throws RangeError if there are more or fewer, DisposedError after `dispose()`
    */
   run(input?: Float32Array | Uint8Array): void {
+    assertNotDisposed(this.#name, this.#disposed);
     const expected = elementCount(this.input.shape);
     if (input && input.length !== expected) {
       const got = `live ${this.#name}: the input has ${input.length} elements`;
@@ -200,6 +203,7 @@ export class LiveView<Config extends TrainConfig, Views extends string> {
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.#pool.dispose();
   }
 }
@@ -214,6 +218,7 @@ export class LiveImages<Config extends TrainConfig, Views extends string> {
   #name: string;
   #device: Device;
   #pool: BufferPool;
+  #disposed = false;
   #plan: ViewPlan;
 
   /**
@@ -246,9 +251,10 @@ export class LiveImages<Config extends TrainConfig, Views extends string> {
 
   /**
    * Looks at images `first` to `first + batch`; submits, does not wait.
-   * @throws RangeError unless there is an image `first`
+   * @throws RangeError unless there is an image `first`, DisposedError after `dispose()`
    */
   run(first: number): void {
+    assertNotDisposed(this.#name, this.#disposed);
     checkWhole(`live ${this.#name}`, 'first', first, { from: 0, to: this.count - 1 });
     const { state, schedule, outputs } = this.#plan;
     upload(this.#device, state, packState({ step: 0, epoch: 0, position: first, halted: 0 }));
@@ -263,6 +269,12 @@ export class LiveImages<Config extends TrainConfig, Views extends string> {
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.#pool.dispose();
   }
+}
+
+/** What is freed computes nothing: its submission would be refused, and everything else that runs on the device ended with it. */
+function assertNotDisposed(name: string, disposed: boolean): void {
+  if (disposed) throw new DisposedError(`live ${name}: it was disposed of: make another one`);
 }

@@ -1,4 +1,5 @@
 import { GpuError } from '../../src/gpu/device.ts';
+import { createKernel } from '../../src/gpu/kernel.ts';
 import { BufferPool, download, upload } from '../../src/gpu/tensor.ts';
 import { ownDevice } from '../reliability/faults.ts';
 import { expect, test } from '../support/fixtures.ts';
@@ -70,4 +71,16 @@ test('an error that no scope caught is there for whoever watched, with the first
   } finally {
     device.dispose();
   }
+});
+
+test('WGSL whose bindings cannot be read is refused with the place', ({ device }) => {
+  const code =
+    '@group(0) @binding(0) var<storage, read_write> out: array<f32>;\n@compute @workgroup_size(1) fn main() {\n  let block = 1.0;\n  out[0] = block;\n}';
+  const modules = [
+    { name: 'first', code: '// nothing' },
+    { name: 'mine', file: 'mine.wgsl', code },
+  ];
+  expect(() => createKernel(device, modules)).toThrow(
+    /^read bindings: mine\.wgsl:[34], or before it: wgsl_reflect says "Expected ';' after statement": .*such as workgroup and block/,
+  );
 });

@@ -1,4 +1,5 @@
 /** What the library is handed, and what it makes of it. */
+import { DisposedError } from '../../src/index.ts';
 import { LiveDecoder, LiveEncoder, LiveReconstructor } from '../../src/vae/live.ts';
 import { Vae } from '../../src/vae/vae.ts';
 import { tinyData } from '../reliability/tiny-data.ts';
@@ -149,6 +150,7 @@ test('views refuse numbers of rows that are not theirs', async ({ device }) => {
   }
   encoder.run(199);
   encoder.dispose();
+  expect(() => encoder.run(199)).toThrow(DisposedError);
   const decoder = new LiveDecoder(model, 3);
   const reconstructor = new LiveReconstructor(model, 3);
   for (const rows of [2, 4]) {
@@ -161,6 +163,9 @@ test('views refuse numbers of rows that are not theirs', async ({ device }) => {
   }
   decoder.dispose();
   reconstructor.dispose();
+  for (const view of [decoder, reconstructor]) {
+    expect(() => view.run()).toThrow(/^live \w+: it was disposed of: make another one$/);
+  }
   vae.dispose();
 });
 
