@@ -198,6 +198,7 @@ async function buildCommandLine(): Promise<void> {
   const input = { main: 'src/cli/main.ts' };
   const modules = await bundle(input, join(folder, 'lib/cli'), 'node', Object.keys(dependencies), '[name]-[hash].js');
   writeNotices(modules, folder);
+  cpSync(join(ROOT, 'assets'), join(folder, 'assets'), { recursive: true });
   cpSync(join(ROOT, 'bin/webgpu-vae.js'), join(folder, 'bin/webgpu-vae.js'));
   cpSync(join(ROOT, 'packages/cli/start.js'), join(folder, 'bin/start.js'));
 }

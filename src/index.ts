@@ -60,6 +60,15 @@ export { type TunedVariants, type TuningStore, tunedVariants } from './train/var
 export { CheckpointError, readCheckpoint, readParameters, writeCheckpoint } from './vae/checkpoint.ts';
 export { ConfigError, describeLayers, parseConfig, type VaeConfig } from './vae/config.ts';
 export { type Elbo, elboOf } from './vae/elbo.ts';
+export {
+  COMPONENTS,
+  type Evaluation,
+  type EvaluationOptions,
+  evaluateVae,
+  NEIGHBOURS,
+  type SampleQuality,
+} from './vae/evaluation/evaluate.ts';
+export type { Binarization } from './vae/evaluation/pixels.ts';
 export type { Posterior } from './vae/heads.ts';
 export { type DenseLayer, layersOfVae, type VaeLayers } from './vae/layers.ts';
 export { LiveDecoder, LiveEncoder, LiveReconstructor, type Model, viewCapacity } from './vae/live.ts';

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { DoctorOptions } from './doctor.ts';
 import { EXIT_FAILED, EXIT_USAGE, oneLine, UsageError } from './errors.ts';
+import { evalCommand } from './eval-command.ts';
 import { exploreCommands } from './explore-command.ts';
 import { exportCommand } from './export-command.ts';
 import { colours } from './format.ts';
@@ -68,6 +69,7 @@ export function program(finish: (exitCode: number) => void): Command {
     }),
     workerCommand(async (settings) => finish(await (await import('./sweep/run-worker.ts')).worker(settings))),
     tuneCommand(async (settings) => finish(await (await import('./tune.ts')).tune(settings))),
+    evalCommand(async (settings) => finish(await (await import('./eval.ts')).evaluate(settings))),
     ...exploreCommands({
       sample: async (settings) => finish(await (await import('./explore/sample.ts')).sample(settings)),
       reconstruct: async (settings) => finish(await (await import('./explore/reconstruct.ts')).reconstruct(settings)),

@@ -165,3 +165,47 @@ function barMeter(total: number): Meter {
 function timeLeft(elapsedMs: number, part: number): string {
   return `about ${duration(((elapsedMs / 1000) * (1 - part)) / part)} left`;
 }
+
+/** Tells which of several parts of a command is at work, and how far that is. */
+export interface PhaseMeter {
+  /** One line of the result, on stdout. */
+  line(text: string): void;
+  /** @param part - of this part of the work, 0 to 1 */
+  update(what: string, part: number): void;
+  /** Takes the bar down. May be called again. */
+  stop(): void;
+}
+
+/** A bar for the part at work in a terminal; elsewhere a line on stderr now and then. */
+export function createPhaseMeter(): PhaseMeter {
+  let [phase, begun] = ['', performance.now()];
+  let printed = begun;
+  let bars: cliProgress.MultiBar | undefined;
+  let bar: cliProgress.SingleBar | undefined;
+  const stop = () => {
+    bars?.update();
+    bars?.stop();
+    bars = undefined;
+    bar = undefined;
+  };
+  return {
+    line: (text) => (bars ? bars.log(`${text}\n`) : void process.stdout.write(`${text}\n`)),
+    update(what, part) {
+      const now = performance.now();
+      if (what !== phase) [phase, begun] = [what, now];
+      const left = part > 0 ? timeLeft(now - begun, part) : 'time left: ?';
+      if (canRedraw(process.stdout)) {
+        if (!bars) {
+          bars = openBars('{bar} {what}, {left}');
+          process.once('exit', stop);
+          bar = bars.create(1, 0, { what, left });
+        }
+        bar!.update(part, { what, left });
+      } else if (now - printed >= METER_LINE_MS) {
+        printed = now;
+        process.stderr.write(`${what}: ${(100 * part).toFixed(0)} %, ${left}\n`);
+      }
+    },
+    stop,
+  };
+}

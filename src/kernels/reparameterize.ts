@@ -14,6 +14,7 @@ export const NOISE_STREAMS = {
   initialize: 3,
   binarize: 4,
   binarizeEvaluation: 5,
+  binarizeStatic: 6,
 } as const;
 
 /**

@@ -6,7 +6,7 @@ import { NOISE_STREAMS } from '../kernels/reparameterize.ts';
 import { fullWeight } from '../nn/weight.ts';
 import { rowsThatFit } from './batches.ts';
 import { packData } from './data.ts';
-import { type Losses, LossMean, type WeightedTerm } from './losses.ts';
+import { type Losses, LossMean, type StepLoss, type WeightedTerm } from './losses.ts';
 import type { PlacedModel, SettledModel } from './model.ts';
 import { LOSS_CAPACITY, type LossPlan, planEvaluation } from './plan.ts';
 import { Replay } from './replay.ts';
@@ -29,8 +29,11 @@ export class Evaluator {
   #state: Tensor;
   readonly #terms: readonly WeightedTerm[];
 
-  /** @param param (table.length) f32, read at every evaluation */
-  constructor(device: Device, model: SettledModel, param: Tensor, set: ImageSet) {
+  /**
+   * @param param (table.length) f32, read at every evaluation
+   * @param most images of a step
+   */
+  constructor(device: Device, model: SettledModel, param: Tensor, set: ImageSet, most = EVALUATION_BATCH) {
     this.device = device;
     // In full, whatever a schedule makes of them at the moment: so the losses after two epochs can be compared.
     this.#terms = model.terms.map(({ name, weight }) => ({ name, weight: fullWeight(weight) }));
@@ -40,7 +43,7 @@ export class Evaluator {
       this.#state = this.#pool.tensor('evaluation state', [4], { dtype: 'u32' });
       const losses = this.#pool.tensor('evaluation losses', [LOSS_CAPACITY, model.terms.length]);
       const noise = { seed: model.config.seed, stream: NOISE_STREAMS.evaluate };
-      const batch = Math.min(rowsThatFit(device, model, EVALUATION_BATCH), set.count);
+      const batch = Math.min(rowsThatFit(device, model, most), set.count);
       // What does not fill a batch is a second schedule with a smaller one, so no kernel needs to know of missing rows.
       for (const [size, steps] of [
         [batch, Math.floor(set.count / batch)],
@@ -64,8 +67,13 @@ export class Evaluator {
   /**
    * Means over all images. One call at a time.
    * @param signal aborted, it stops early and its reason is thrown
+   * @param onSteps told of the losses of every step, in order, and of how many images each is the mean
    */
-  async run(budgetMs: number, signal?: AbortSignal): Promise<Losses> {
+  async run(
+    budgetMs: number,
+    signal?: AbortSignal,
+    onSteps?: (losses: readonly StepLoss[], images: number) => void,
+  ): Promise<Losses> {
     upload(this.device, this.#state, packState({ step: 0, epoch: 0, position: 0, halted: 0 }));
     const mean = new LossMean(this.#terms);
     let first = 0;
@@ -75,6 +83,7 @@ export class Evaluator {
         ...(signal && { signal }),
         onChunk: ({ losses }) => {
           for (const loss of losses) mean.add(loss, 0, batch);
+          onSteps?.(losses, batch);
           return true;
         },
       });

@@ -114,15 +114,15 @@ export const ENGINE_MUTATIONS: Mutation[] = [
   {
     name: 'samples are drawn from the noise of the training',
     file: 'src/nn/random.ts',
-    search: '[i, part, NOISE_STREAMS.sample, 0]',
-    replace: '[i, part, NOISE_STREAMS.train, 0]',
+    search: 'i, part, NOISE_STREAMS.sample',
+    replace: 'i, part, NOISE_STREAMS.train',
     target: DECODE,
   },
   {
     name: 'every layer begins with the same weights',
     file: 'src/nn/random.ts',
-    search: '[i / 4, part, NOISE_STREAMS.initialize, 0]',
-    replace: '[i / 4, 0 * part, NOISE_STREAMS.initialize, 0]',
+    search: 'i / 4, part, NOISE_STREAMS.initialize',
+    replace: 'i / 4, 0 * part, NOISE_STREAMS.initialize',
     target: REFERENCE,
   },
   {

@@ -3,7 +3,15 @@
 const MASK = 0xffffffffn;
 
 /** The generator's streams, as they have to be for an old run to go on with its numbers; see `NOISE_STREAMS`. */
-export const STREAMS = { train: 0, evaluate: 1, sample: 2, initialize: 3, binarize: 4, binarizeEvaluation: 5 } as const;
+export const STREAMS = {
+  train: 0,
+  evaluate: 1,
+  sample: 2,
+  initialize: 3,
+  binarize: 4,
+  binarizeEvaluation: 5,
+  binarizeStatic: 6,
+} as const;
 
 /** Philox4x32-10 (Salmon et al. 2011). */
 export function philox(counter: readonly number[], key: readonly number[]): number[] {
