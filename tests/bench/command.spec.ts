@@ -52,3 +52,18 @@ for (const [args, says] of [
     });
   });
 }
+
+test('models: a table of small trainings, and a name that is none', async () => {
+  const size = ['--train-size', '64', '--test-size', '16', '--batch', '32', '--epochs', '1'];
+  const given = ['--model', '8', '--latent', '2,3', '--seeds', '0,1', ...size, ...ADAPTER];
+  const { stdout } = await run('bench/models.ts', given);
+  expect(stdout).toContain('MNIST, 64 training and 16 test images; epochs: 1; seeds: 0, 1\n');
+  const rows = stdout.trimEnd().split('\n').slice(-2);
+  expect(rows[0]).toMatch(/^\| +8 \| +2 \| 13396 \| 0\.002016 \|.*\|( +[\d.]+ \|){3}$/);
+  expect(rows[1]).toMatch(/^\| +8 \| +3 \| 13422 \|/);
+  const failure = await run('bench/models.ts', ['--model', '8-x']).catch((error) => error);
+  expect(failure).toMatchObject({
+    code: 1,
+    stderr: 'error: --model: got 8-x, expected layers such as 512-256 or conv32,64-256\n',
+  });
+});

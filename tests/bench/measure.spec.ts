@@ -2,6 +2,8 @@ import { productsOfStep, stepFlops } from '../../bench/arithmetic.ts';
 import { countCalls } from '../../bench/calls.ts';
 import { compareRounds, type Round } from '../../bench/comparison.ts';
 import { measureGemm } from '../../bench/gemm.ts';
+import { curvesAsCsv, curvesAsPicture } from '../../bench/model-curves.ts';
+import { modelFlops } from '../../bench/model-flops.ts';
 import { median } from '../../bench/statistics.ts';
 import { measureStep } from '../../bench/step.ts';
 import type { ImageSet } from '../../src/data/dataset.ts';
@@ -24,6 +26,34 @@ test('the arithmetic of a step', () => {
   const expected = 2 * 128 * (2 * 784 * 512 + 3 * weights);
   expect(stepFlops({ hidden: [512, 256], latent: 2 }, 128, 784)).toBe(expected);
   expect(productsOfStep({ hidden: [512, 256], latent: 2 }, 128, 784)).toHaveLength(17);
+});
+
+test('the arithmetic of whole models, dense and convolutional', () => {
+  const images = { rows: 28, columns: 28, channels: 1, classes: 0 };
+  expect(modelFlops({}, images)).toBe(stepFlops({ hidden: [512, 256], latent: 2 }, 128, 784));
+  // By hand, multiply-adds of an image: the images' layer has no input gradient, all else has three products.
+  const [first, second, inner] = [14 * 14 * 9 * 32, 7 * 7 * 9 * 32 * 64, 7 * 7 * 64 * 16];
+  const transposed = 7 * 7 * 9 * 64 * 64 + 14 * 14 * 9 * 64 * 32 + 28 * 28 * 9 * 32;
+  const others = second + inner + 16 * 4 + 2 * 16 + inner + transposed;
+  const keras = { arch: 'conv' as const, channels: [32, 64], dense: 16, latent: 2, batch: 4 };
+  expect(modelFlops(keras, images)).toBe(2 * 4 * (2 * first + 3 * others));
+});
+
+test('curves as numbers and as a picture', () => {
+  const runs = [
+    { seed: 0, curve: [200, 150] },
+    { seed: 1, curve: [210, 152] },
+  ];
+  const models = [{ name: 'conv32,64-256-2', gflop_per_epoch: 10, runs }];
+  expect(curvesAsCsv(models).split('\n')).toEqual([
+    'model,seed,epoch,gflop,minus_elbo',
+    '"conv32,64-256-2",0,1,10,200.0000',
+    '"conv32,64-256-2",0,2,20,150.0000',
+    '"conv32,64-256-2",1,1,10,210.0000',
+    '"conv32,64-256-2",1,2,20,152.0000',
+    '',
+  ]);
+  expect(curvesAsPicture(models, 'MNIST').subarray(1, 4).toString('latin1')).toBe('PNG');
 });
 
 test('the median', () => {
