@@ -11,6 +11,7 @@ import { type CreateOptions, Vae } from './vae/vae.ts';
 
 export { loadMnist, NoAdapterError, type OpenAdapterOptions, tuningStore } from '#host';
 export { parseImages } from './data/arrays.ts';
+export { classNamesOf } from './data/class-names.ts';
 export { type Classes, classesOf, longClassName, shortClassName } from './data/classes.ts';
 export {
   DataError,

@@ -1,12 +1,21 @@
-import { describeLayers, readCheckpoint, readFiles, type VaeConfig, writeCheckpoint } from 'webgpu-vae';
+import {
+  classNamesOf,
+  type DataSet,
+  describeLayers,
+  readCheckpoint,
+  readFiles,
+  type VaeConfig,
+  writeCheckpoint,
+} from 'webgpu-vae';
 import type { Alerts } from './alerts.ts';
 import { dataChooser } from './data-chooser.ts';
 import { button, element, region, saveFile, setEnabled } from './dom.ts';
 import type { Keeper } from './keeper.ts';
+import { viewPart } from './lecture.ts';
 import { metricsCsv } from './metrics.ts';
 import { isSafetensors, readModelFile } from './model-file.ts';
 import { Run } from './run.ts';
-import type { Session } from './session.ts';
+import type { BuildOptions, Session } from './session.ts';
 import { formatHash, formatSetting, parseHash, type SettingName, sameSettings } from './settings.ts';
 import { SettingsForm } from './settings-form.ts';
 import { loadCheckpoint, type StoredRun } from './storage.ts';
@@ -35,10 +44,9 @@ export class Controls {
     this.#alerts = alerts;
     this.#keeper = keeper;
     this.#shownRun = session.run;
-    const { config } = session.vae;
-    this.#form = new SettingsForm(config, () => this.#do('Applying the settings', () => this.#apply()));
+    this.#form = new SettingsForm(session.settings, () => this.#do('Applying the settings', () => this.#apply()));
     this.#train = button('Train', () => this.#do('Training', () => this.#toggle()), { class: 'primary' });
-    this.#step = button('Step', () => this.#do('The step', () => session.step()));
+    this.#step = button('Step', () => this.step());
     this.#reset = button('Reset', () => this.#do('The reset', () => this.#rebuild()));
     this.#undo = button('Undo', () => this.#do('Going back', () => this.#goBack()));
     this.#resume = button('Resume last session', () => this.#do('Resuming', () => this.#resumeOffered()), {
@@ -69,14 +77,20 @@ export class Controls {
       'Controls',
       element('div', { class: 'buttons' }, this.#train, this.#step, this.#reset, this.#undo, this.#resume),
       this.#resumeText,
-      this.#form.root,
       element(
-        'div',
-        { class: 'data' },
-        element('p', {}, this.#dataName),
-        ...dataChooser((files) => void this.takeFiles(files)),
+        'details',
+        // A phone has the plane there.
+        { class: 'fold', open: !matchMedia('(max-width: 719.98px)').matches },
+        element('summary', {}, 'Settings, data and files'),
+        this.#form.root,
+        element(
+          'div',
+          { class: 'data' },
+          element('p', {}, this.#dataName),
+          ...dataChooser((files) => void this.takeFiles(files)),
+        ),
+        element('div', { class: 'buttons files-buttons' }, save, load, file, metrics, link),
       ),
-      element('div', { class: 'buttons files-buttons' }, save, load, file, metrics, link),
     );
     session.listen((event) => {
       if (event === 'model') this.#take();
@@ -86,16 +100,24 @@ export class Controls {
     this.#show();
   }
 
-  /** Takes dropped or chosen files: a checkpoint, a model or data. */
-  async takeFiles(files: readonly File[]): Promise<void> {
+  /**
+   * Takes dropped or chosen files: a checkpoint, a model or data.
+   * @param name what data are that their files' names do not tell
+   */
+  async takeFiles(files: readonly File[], name?: string): Promise<void> {
     const [first] = files;
     if (files.length === 1 && (first!.name.endsWith('.safetensors') || (await isSafetensors(first!)))) {
       await this.#do('Loading the checkpoint', () => this.#load(first!));
     } else
       await this.#do('Loading the data set', async () => {
-        const data = await readFiles(files);
+        const data = named(await readFiles(files), name);
         await this.#session.build(this.#takeSettings(), { data });
       });
+  }
+
+  /** Another model takes the place of the present one. */
+  build(what: string, config: Partial<VaeConfig>, options: () => Promise<BuildOptions>): Promise<void> {
+    return this.#do(what, async () => this.#session.build(config, await options()));
   }
 
   /** Another link was opened in the same tab: another run, which can be undone as any other. */
@@ -103,10 +125,11 @@ export class Controls {
     const { config, refused } = parseHash(hash);
     const { vae } = this.#session;
     // The same link again is the same run from its beginning.
-    if (vae.step > 0 || !sameSettings(config, vae.config))
+    if (vae.step > 0 || this.#session.run.instead || !sameSettings(config, vae.config))
       await this.#do('Opening the link', () => this.#session.build(config));
     this.tellRefused(refused);
-    history.replaceState(null, '', formatHash(this.#session.vae.config));
+    const view = viewPart(hash);
+    history.replaceState(null, '', `${formatHash(this.#session.settings)}${view && '&'}${view}`);
   }
 
   /** @param names of settings in a link */
@@ -118,13 +141,18 @@ export class Controls {
 
   /** The session has a model: its own settings are shown, and its own link. */
   #take(): void {
-    const { run, vae, data } = this.#session;
+    const { run, settings, data } = this.#session;
     const before = this.#form.inUse;
     // What is typed and waits stays, if only something else has changed or the same model is on another device.
-    const same = (name: SettingName) => formatSetting(name, before) === formatSetting(name, vae.config);
-    this.#form.use(vae.config, run === this.#shownRun ? same : undefined);
+    const same = (name: SettingName) => formatSetting(name, before) === formatSetting(name, settings);
+    this.#form.use(settings, run === this.#shownRun ? same : undefined);
     this.#shownRun = run;
-    history.replaceState(null, '', formatHash(vae.config));
+    // The address of the example is the page's own.
+    const view = viewPart(location.hash);
+    const own = run.instead
+      ? `${location.pathname}${location.search}${view && '#'}`
+      : `${formatHash(settings)}${view && '&'}`;
+    history.replaceState(null, '', own + view);
     const { name, train, test } = data;
     const count = (n: number) => n.toLocaleString('en-US');
     this.#dataName.textContent = `${name}: ${count(train.count)} training and ${count(test.count)} test images, ${train.columns}\u00a0×\u00a0${train.rows}${train.channels === 3 ? ' in colour' : ''}`;
@@ -167,6 +195,10 @@ export class Controls {
   async #toggle(): Promise<void> {
     const session = this.#session;
     if (session.training) return session.pause();
+    if (session.run.instead) {
+      await this.#rebuild();
+      return session.train();
+    }
     const { epochs } = this.#form.wanted;
     if (!this.#form.valid) this.#tellFields();
     if (epochs !== session.vae.config.epochs) await session.setEpochs(epochs);
@@ -177,12 +209,21 @@ export class Controls {
     } else session.train();
   }
 
+  /** One step of training. */
+  step(): Promise<void> {
+    return this.#do('The step', async () => {
+      if (this.#session.run.instead) await this.#rebuild();
+      await this.#session.step();
+    });
+  }
+
   /** Enter: more or fewer epochs at once, anything else as Reset does. */
   async #apply(): Promise<void> {
     const session = this.#session;
     // The field says what is wrong with its text.
     if (!this.#form.valid) return;
     const { wanted } = this.#form;
+    if (session.run.instead) return this.#rebuild();
     if (sameSettings(wanted, session.vae.config)) return;
     if (!sameSettings({ ...wanted, epochs: session.vae.config.epochs }, session.vae.config)) return this.#rebuild();
     const { training } = session;
@@ -238,13 +279,15 @@ export class Controls {
     const offered = this.#offered;
     if (!offered) return;
     const { data } = this.#session;
-    const run = (await this.#keeper.claim(offered.id)) ? new Run(data, offered.id) : new Run(data);
+    const run = (await this.#keeper.claim(offered.id)) ? new Run(data, { id: offered.id }) : new Run(data);
+    run.name = offered.name;
+    run.metrics.restore(offered.curve);
     await this.#session.build({}, { snapshot: readCheckpoint(await loadCheckpoint(offered.id)), run });
   }
 
   /** Of what is in use, not of what is typed and waits for a reset. */
   async #copyLink(): Promise<void> {
-    const link = new URL(formatHash(this.#session.vae.config), location.href).href;
+    const link = new URL(formatHash(this.#session.settings), location.href).href;
     try {
       await navigator.clipboard.writeText(link);
       this.#alerts.note('The link is copied.');
@@ -265,4 +308,11 @@ export class Controls {
       this.#show();
     }
   }
+}
+
+/** Data under a name, with the names of the classes that a set of that name has. */
+function named(data: DataSet, name: string | undefined): DataSet {
+  if (name === undefined) return data;
+  const classNames = classNamesOf(name);
+  return { ...data, name, ...(classNames && { classNames }) };
 }

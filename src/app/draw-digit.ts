@@ -19,8 +19,8 @@ export interface Posterior {
 /** A field to draw a digit in: what the model sees of it, what it makes of it, and where it lands in latent space. */
 export class DrawDigit implements View {
   readonly root: HTMLElement;
-  /** q(z|x) of the drawing; undefined when it is gone. */
-  onEncoded: (posterior: Posterior | undefined) => void = () => {};
+  /** q(z|x) of the image; undefined when it is gone. */
+  onEncoded: (encoded: { image: Uint8Array; posterior: Posterior } | undefined) => void = () => {};
   #pad = new Pad(() => this.#drawn());
   #result = new ImageCanvas('What the model sees of the drawing, and what it makes of it', 1, 1, 2);
   #text = element('span', { class: 'number' });
@@ -122,8 +122,13 @@ export class DrawDigit implements View {
     const { test } = this.#session!.data;
     const index = Math.floor(Math.random() * test.count);
     const size = imageLength(test);
+    this.take(test.images.slice(index * size, (index + 1) * size));
+  }
+
+  /** @param image of the size that the data set has; it takes the place of the drawing */
+  take(image: Uint8Array): void {
     this.#pad.clear();
-    this.#image = test.images.slice(index * size, (index + 1) * size);
+    this.#image = image;
     void this.#encode();
   }
 
@@ -162,6 +167,6 @@ export class DrawDigit implements View {
       (value, d) => `${formatNumber(value, 2)} ± ${formatNumber(Math.exp(0.5 * logvar[d]!), 2)}`,
     );
     this.#text.textContent = `μ ± σ = (${shown.join(', ')}${mu.length > 4 ? ', …' : ''})`;
-    this.onEncoded(posterior);
+    this.onEncoded({ image: this.#image!, posterior });
   }
 }

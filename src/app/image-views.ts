@@ -53,6 +53,9 @@ abstract class ImageView implements View {
 
 /** One test image of each class above what the model makes of it. */
 export class Reconstructions extends ImageView {
+  /** One of the images was clicked. */
+  onChoose: (image: Uint8Array) => void = () => {};
+  #chosen = new Uint8Array(0);
   #live: LiveReconstructor | undefined;
 
   constructor() {
@@ -63,13 +66,21 @@ export class Reconstructions extends ImageView {
       RECONSTRUCTED,
       2,
     );
+    // By keyboard there are the test images.
+    this.images.canvas.classList.add('pickable');
+    this.images.canvas.addEventListener('click', ({ offsetX }) => {
+      const column = Math.floor((offsetX / this.images.canvas.clientWidth) * RECONSTRUCTED);
+      const size = this.#chosen.length / RECONSTRUCTED;
+      this.onChoose(this.#chosen.slice(column * size, (column + 1) * size));
+    });
   }
 
   override bind(model: Model, _next: Model, painter: Painter, session: Session): void {
     const { test } = session.data;
     this.session = session;
     this.#live = new LiveReconstructor(model, RECONSTRUCTED);
-    this.#live.run(onePerClass(test));
+    this.#chosen = onePerClass(test);
+    this.#live.run(this.#chosen);
     this.images.bind(painter, [this.#live.x, this.#live.pixels], test);
   }
 
@@ -118,7 +129,7 @@ export class Samples extends ImageView {
 }
 
 /** The first image of each class, then the first others, RECONSTRUCTED in all (again from the start if there are fewer). */
-function onePerClass(set: ImageSet): Uint8Array {
+function onePerClass(set: ImageSet): Uint8Array<ArrayBuffer> {
   const { images, labels, count } = set;
   const size = imageLength(set);
   const firsts = labels ? classesOf(labels).present.map((label) => labels.indexOf(label)) : [];

@@ -1,7 +1,7 @@
 import { type Snapshot, writeCheckpoint } from 'webgpu-vae';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
-import { listRuns, type StoredRun, storeRun } from './storage.ts';
+import { listRuns, type StoredRun, storeData, storeRun } from './storage.ts';
 
 /** When a training that has just begun is kept: it shall survive a reload, however young. Later its own snapshots suffice. */
 const EARLY_MS = [0, 5_000, 15_000];
@@ -15,6 +15,8 @@ const PAUSE_MS = 3_000;
 export class Keeper {
   #session: Session;
   #onTrouble: (error: unknown) => void;
+  /** A run was kept. */
+  onKept: () => void = () => {};
   /** What is to be written next; of several snapshots of a run, the last. */
   #waiting = new Map<Run, Snapshot>();
   #writing = false;
@@ -110,10 +112,15 @@ export class Keeper {
           run.id = crypto.randomUUID();
           await this.claim(run.id);
         }
-        const { config, data, step } = snapshot;
+        const { config, data, step, seconds } = snapshot;
         const steps = Math.ceil((config.epochs * data.trainCount) / config.batch);
         this.#written = snapshot;
-        await storeRun({ id: run.id, config, data, step, steps, savedAt: Date.now() }, writeCheckpoint(snapshot));
+        const { id, name, metrics } = run;
+        const stored = { id, name, config, data, step, steps, seconds, curve: metrics.curve, savedAt: Date.now() };
+        // The page's server has MNIST.
+        if (run.data.name !== 'MNIST') await storeData(data.fingerprint, run.data);
+        await storeRun(stored, writeCheckpoint(snapshot));
+        this.onKept();
         this.#pause();
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 import { type AdapterDescription, createDevice, DeviceLostError, type DispatchTime, formatBytes } from 'webgpu-vae';
-import { type CheckReport, checksFor, runCheck } from 'webgpu-vae/check';
+import type { CheckReport } from 'webgpu-vae/check';
 import { stepFlops } from 'webgpu-vae/kernels';
 import { button, element, region, saveFile, setEnabled, throttled } from './dom.ts';
 import { formatNumber } from './numbers.ts';
@@ -107,6 +107,8 @@ export class KernelsPanel {
     const device = await createDevice();
     let lost = false;
     try {
+      // Most visitors do without them.
+      const { checksFor, runCheck } = await import('webgpu-vae/check');
       const checks = checksFor(device);
       this.#planned = checks.length;
       for (const [i, check] of checks.entries()) {

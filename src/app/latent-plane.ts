@@ -1,5 +1,6 @@
 import {
   type Classes,
+  classColors,
   classesOf,
   type DataSet,
   type Labels,
@@ -17,7 +18,7 @@ import type { Color, Drawing, Painter, Sheet } from './painter.ts';
 import { type LegendItem, savePicture } from './picture-file.ts';
 import { classMedians, type Encoded, fittingFrame, gridLatents, klPerDimension } from './plane-data.ts';
 import { listenToPlane, zoomed } from './plane-input.ts';
-import { drawOverlay, type Ellipse, type Frame, type Point, toPixels } from './plane-overlay.ts';
+import { drawOverlay, type Ellipse, type Frame, type Overlay, type Point, toPixels } from './plane-overlay.ts';
 import { printable } from './print.ts';
 import { describeRun } from './run.ts';
 import type { Session } from './session.ts';
@@ -70,12 +71,17 @@ export class LatentPlane implements View {
   /** What the sheet behind shows. */
   #sheetFrame = HOME;
   #encoded: Encoded | undefined;
-  #medians: { of: Encoded; axes: readonly [number, number]; values: ReturnType<typeof classMedians> } | undefined;
+  /** The classes' medians, by the heads that they are of. */
+  #known = new WeakMap<Float32Array, { axes: string; values: ReturnType<typeof classMedians> }>();
+  #shownStep = 0;
   /** z of the ends of an interpolation: none, one or both. */
   #ends: Float32Array[] = [];
-  /** q(z|x) of a drawn digit. */
+  /** q(z|x) of a drawn digit, and a point drawn from it. */
   #drawn: Posterior | undefined;
+  #sample: Float32Array | undefined;
   #withManifold = true;
+  #withTrails = false;
+  #follows = false;
   #tag = new StepTag();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -85,6 +91,16 @@ export class LatentPlane implements View {
     manifold.addEventListener('change', () => {
       this.#withManifold = manifold.checked;
       this.draw();
+    });
+    const trails = element('input', { type: 'checkbox' });
+    trails.addEventListener('change', () => {
+      this.#withTrails = trails.checked;
+      this.#drawOver();
+    });
+    const follow = element('input', { type: 'checkbox' });
+    follow.addEventListener('change', () => {
+      this.#follows = follow.checked;
+      if (this.#encoded && this.#follows) this.#setFrame(fittingFrame(this.#encoded, this.#dimensions.axes));
     });
     const zoom = (factor: number) => () => this.#setFrame(zoomed(this.#frame, factor, this.#frame));
     const tools = element(
@@ -97,8 +113,23 @@ export class LatentPlane implements View {
       button('Home', () => this.#setFrame(HOME)),
       button('PNG', () => this.#save(), { 'aria-label': 'Save the latent space as PNG' }),
     );
+    const options = element(
+      'div',
+      { class: 'options' },
+      element('label', { class: 'check' }, trails, 'Trails of the classes'),
+      element('label', { class: 'check' }, follow, 'Keep everything in sight'),
+    );
     const stack = element('div', { class: 'plane' }, this.#canvas, this.#over);
-    this.root = region('Latent space', tools, stack, this.#legend.root, replay, this.#caption, this.#dimensions.root);
+    this.root = region(
+      'Latent space',
+      tools,
+      stack,
+      this.#legend.root,
+      replay,
+      options,
+      this.#caption,
+      this.#dimensions.root,
+    );
     listenToPlane(this.#over, {
       frame: () => this.#frame,
       setFrame: (frame) => this.#setFrame(frame),
@@ -134,6 +165,7 @@ export class LatentPlane implements View {
     this.#encoded = undefined;
     this.#ends = [];
     this.#drawn = undefined;
+    this.#sample = undefined;
     this.#dimensions.reset(latent);
     this.#legend.reset(labels && classes, session.data.classNames);
     this.#resize();
@@ -159,6 +191,8 @@ export class LatentPlane implements View {
       this.#dimensions.showKl(klPerDimension(this.#encoded));
       this.#caption.textContent = caption(points, this.#session!.data);
     }
+    if (this.#encoded && this.#follows) this.#frame = fittingFrame(this.#encoded, this.#dimensions.axes);
+    this.#shownStep = picture.step;
     this.#decodePlane();
     this.draw();
   }
@@ -166,6 +200,12 @@ export class LatentPlane implements View {
   /** Shows where a drawn digit's q(z|x) lies. */
   showEllipse(posterior: Posterior | undefined): void {
     this.#drawn = posterior;
+    this.#drawOver();
+  }
+
+  /** Shows a z ~ q(z|x) of it. */
+  showSample(z: Float32Array | undefined): void {
+    this.#sample = z;
     this.#drawOver();
   }
 
@@ -220,19 +260,48 @@ export class LatentPlane implements View {
       lines: [`${this.#tag.text}: ${means}${behind}.`, describeRun(this.#session)],
       legend: legendItems(this.#legend.root),
       height: (width) => width,
-      render: (side) => {
-        const ratio = side / Math.max(1, this.#over.clientWidth);
-        const canvas = element('canvas', { width: side, height: side });
-        this.#drawOn(bound, canvas, bound.painter.attach(canvas), ratio);
-        const sheet = element('canvas', { width: side, height: side });
-        const context = sheet.getContext('2d')!;
-        context.drawImage(canvas, 0, 0);
-        const over = element('canvas', { width: side, height: side });
-        this.#overlayOn(over, ratio);
-        context.drawImage(over, 0, 0);
-        return sheet;
-      },
+      render: (side) => this.render(side),
     });
+  }
+
+  /** What is seen, as a picture of another size. */
+  render(side: number): HTMLCanvasElement {
+    const sheet = element('canvas', { width: side, height: side });
+    if (!this.#bound) return sheet;
+    const ratio = side / Math.max(1, this.#over.clientWidth);
+    const canvas = element('canvas', { width: side, height: side });
+    this.#drawOn(this.#bound, canvas, this.#bound.painter.attach(canvas), ratio);
+    const context = sheet.getContext('2d')!;
+    context.drawImage(canvas, 0, 0);
+    const over = element('canvas', { width: side, height: side });
+    this.#overlayOn(over, ratio);
+    context.drawImage(over, 0, 0);
+    return sheet;
+  }
+
+  /** Where the medians of the classes were at the ends of the epochs up to what is seen. */
+  #trails(axes: readonly [number, number]): Overlay['trails'] {
+    const { labels, classes, model } = this.#bound!;
+    if (!this.#withTrails || !labels || !this.#session) return [];
+    const byClass = new Map<number, Point[]>();
+    for (const { heads, step } of this.#session.run.past.all) {
+      if (!heads || step > this.#shownStep) continue;
+      for (const { label, ...point } of this.#mediansOf({ heads, latent: model.latent }, axes)) {
+        if (!this.#legend.isHidden(label)) byClass.set(label, [...(byClass.get(label) ?? []), point]);
+      }
+    }
+    const colors = classColors(classes.slots);
+    return [...byClass].map(([label, points]) => ({ color: colors[classes.slotOf(label)] ?? '#888888', points }));
+  }
+
+  /** Sorting thousands of points of every epoch at every move of the pointer would be felt. */
+  #mediansOf(encoded: Encoded, axes: readonly [number, number]): readonly (Point & { label: number })[] {
+    const { labels, classes } = this.#bound!;
+    const known = this.#known.get(encoded.heads);
+    if (known?.axes === axes.join()) return known.values;
+    const values = classMedians(encoded, labels!, classes, axes);
+    this.#known.set(encoded.heads, { axes: axes.join(), values });
+    return values;
   }
 
   /** Pixels of the canvas per CSS pixel. */
@@ -249,7 +318,8 @@ export class LatentPlane implements View {
     if (!this.#bound) return;
     const context = canvas.getContext('2d')!;
     const { axes } = this.#dimensions;
-    const medians = this.#mediansOn(axes).filter(({ label }) => !this.#legend.isHidden(label));
+    const all = this.#encoded && this.#bound.labels ? this.#mediansOf(this.#encoded, axes) : [];
+    const medians = all.filter(({ label }) => !this.#legend.isHidden(label));
     const names = this.#session?.data.classNames;
     const second = this.#bound.model.latent === 1 ? 'class' : `z${subscript(axes[1])}`;
     drawOverlay(context, {
@@ -258,22 +328,13 @@ export class LatentPlane implements View {
       ratio,
       axes: [`z${subscript(axes[0])}`, second],
       medians: medians.map(({ label, ...point }) => ({ ...point, text: shortClassName(label, names) })),
+      trails: this.#trails(axes),
       cursor: this.#pointOf(this.#dimensions.z),
       ends: this.#ends.map((z) => this.#pointOf(z)),
       ellipse: this.#drawn && this.#ellipseOf(this.#drawn),
+      sample: this.#drawn && this.#sample && this.#pointOf(this.#sample),
       theme: theme(),
     });
-  }
-
-  /** Sorting thousands of points at every move of the pointer would be felt. */
-  #mediansOn(axes: readonly [number, number]): ReturnType<typeof classMedians> {
-    const { labels, classes } = this.#bound!;
-    if (!this.#encoded || !labels) return [];
-    if (this.#medians?.of !== this.#encoded || this.#medians.axes.join() !== axes.join()) {
-      const values = classMedians(this.#encoded, labels, classes, axes);
-      this.#medians = { of: this.#encoded, axes, values };
-    }
-    return this.#medians.values;
   }
 
   #resize(): void {

@@ -1,11 +1,13 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { elboOf } from 'webgpu-vae';
 import { button, element, region, throttled } from './dom.ts';
 import { hintFor } from './hints.ts';
 import type { LossPoint, Metrics } from './metrics.ts';
-import { formatNumber, totalName } from './numbers.ts';
+import { formatNumber, reconstructionName, totalName } from './numbers.ts';
 import { savePicture } from './picture-file.ts';
 import { describeRun } from './run.ts';
+import type { OtherRun } from './run-list.ts';
 import type { Session } from './session.ts';
 import { onThemeChange, theme } from './theme.ts';
 
@@ -13,31 +15,49 @@ import { onThemeChange, theme } from './theme.ts';
 const CURVES = [
   { key: 'loss', set: 'train', color: ['#0072b2', '#56b4e9'] },
   { key: 'loss', set: 'test', color: ['#0072b2', '#56b4e9'] },
-  { key: 'bce', set: 'train', color: ['#b45309', '#e69f00'] },
-  { key: 'bce', set: 'test', color: ['#b45309', '#e69f00'] },
+  { key: 'reconstruction', set: 'train', color: ['#b45309', '#e69f00'] },
+  { key: 'reconstruction', set: 'test', color: ['#b45309', '#e69f00'] },
   { key: 'kld', set: 'train', color: ['#007a5a', '#2fd0a0'] },
   { key: 'kld', set: 'test', color: ['#007a5a', '#2fd0a0'] },
 ] as const;
 
-type Kind = 'loss' | 'bce' | 'kld';
-const KINDS: readonly Kind[] = ['loss', 'bce', 'kld'];
+type Kind = 'loss' | 'reconstruction' | 'kld';
+const KINDS: readonly Kind[] = ['loss', 'reconstruction', 'kld'];
 
-const HEIGHT = 180;
+/** Of the chart, in pixels, by its width. */
+function heightOf(width: number): number {
+  return Math.round(Math.min(420, Math.max(180, 0.5 * width)));
+}
 
 /** The loss curves: train and test, total, BCE and KL, with their values under the pointer. */
 export class LossChart {
   readonly root: HTMLElement;
   #session: Session;
-  #holder = element('div', { class: 'chart' });
+  #others: () => readonly OtherRun[];
+  /** Those that the plot has series for. */
+  #drawn: readonly OtherRun[] = [];
+  #holder = element('div', {
+    class: 'chart',
+    tabindex: 0,
+    role: 'application',
+    'aria-label': 'Loss by epoch. Left and right arrow keys read the values.',
+  });
+  #values = element('p', { class: 'read', 'aria-live': 'polite' });
   #hint = element('p', { class: 'hint' });
   #plot: uPlot | undefined;
   #log = false;
-  #shown = { loss: true, bce: false, kld: true };
+  #shown = { loss: true, reconstruction: false, kld: true };
   #toggles: Record<Kind, HTMLButtonElement>;
 
-  constructor(session: Session) {
+  /** @param others runs that are drawn beside the present one */
+  constructor(session: Session, others: () => readonly OtherRun[]) {
     this.#session = session;
-    this.#toggles = { loss: this.#toggle('loss'), bce: this.#toggle('bce'), kld: this.#toggle('kld') };
+    this.#others = others;
+    this.#toggles = {
+      loss: this.#toggle('loss'),
+      reconstruction: this.#toggle('reconstruction'),
+      kld: this.#toggle('kld'),
+    };
     const scale = button(
       'Log scale',
       () => {
@@ -54,14 +74,19 @@ export class LossChart {
       'Loss',
       element('div', { class: 'tools' }, ...KINDS.map((kind) => this.#toggles[kind]), scale, png),
       this.#holder,
+      this.#values,
       this.#hint,
     );
-    new ResizeObserver(() => this.#plot?.setSize({ width: this.#width, height: HEIGHT })).observe(this.#holder);
-    onThemeChange(() => this.#make());
-    const update = throttled(session.updateEveryMs, () => {
-      this.#plot?.setData(this.#data());
-      this.#hint.textContent = hintFor(session);
+    this.#holder.addEventListener('keydown', (event) => {
+      if (!['ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(event.key)) return;
+      event.preventDefault();
+      this.#read(event.key);
     });
+    new ResizeObserver(() => this.#plot?.setSize({ width: this.#width, height: heightOf(this.#width) })).observe(
+      this.#holder,
+    );
+    onThemeChange(() => this.#make());
+    const update = throttled(session.updateEveryMs, () => this.update());
     session.listen((event) => {
       if (event === 'model') this.#make();
       else if (event !== 'snapshot') update();
@@ -75,6 +100,52 @@ export class LossChart {
   /** Shows the model that is there already; call it when the panel is in the page. */
   start(): void {
     this.#make();
+  }
+
+  /** Draws what there is now. */
+  update(): void {
+    const ids = (runs: readonly OtherRun[]) => runs.map(({ run, name }) => `${run.id} ${name}`).join('\n');
+    if (!this.#plot) return;
+    if (ids(this.#others()) !== ids(this.#drawn)) {
+      this.#make();
+      return;
+    }
+    this.#plot.setData(this.#data());
+    this.#hint.textContent = hintFor(this.#session);
+  }
+
+  /** The y axis: once the first epoch is done, what came after it; how it began would leave no room for that. */
+  #range(plot: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+    const [x, ...curves] = plot.data;
+    const from =
+      this.#session.metrics.test.length > 1 ? this.#session.metrics.epochAt(this.#session.metrics.test[0]!.step) : 0;
+    let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const [i, values] of curves.entries()) {
+      if (!plot.series[i + 1]?.show) continue;
+      for (const [at, value] of values.entries()) {
+        if (value === null || value === undefined || x[at]! < from) continue;
+        least = Math.min(least, value);
+        most = Math.max(most, value);
+      }
+    }
+    if (least > most) [least, most] = [low ?? 0, high ?? 1];
+    return this.#log ? uPlot.rangeLog(least, most, 10, false) : uPlot.rangeNum(least, most, 0.1, true);
+  }
+
+  /** Reads the values of one point after the other, for those who have no pointer. */
+  #read(key: string): void {
+    const plot = this.#plot;
+    const [x] = plot?.data ?? [[]];
+    if (!plot || x.length === 0) return;
+    const at = plot.cursor.idx ?? x.length - 1;
+    const moved = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: x.length - 1 }[key] ?? at;
+    const next = Math.max(0, Math.min(x.length - 1, moved));
+    plot.setCursor({ left: plot.valToPos(x[next]!, 'x'), top: plot.over.clientHeight / 2 });
+    const read = plot.series.slice(1).flatMap(({ label, show }, i) => {
+      const value = plot.data[i + 1]![next];
+      return show && value !== null && value !== undefined ? [`${String(label)} ${formatNumber(value, 1)}`] : [];
+    });
+    this.#values.textContent = `Epoch ${formatNumber(x[next]!, 2)}: ${read.join(', ')}.`;
   }
 
   /** A button that shows and hides the two curves of a kind of loss. */
@@ -92,24 +163,36 @@ export class LossChart {
   }
 
   #nameOf(kind: Kind): string {
-    return kind === 'loss' ? totalName(this.#session.vae.config.beta) : { bce: 'BCE', kld: 'KL' }[kind];
+    const { config } = this.#session.vae;
+    if (kind === 'loss') return totalName(config);
+    return kind === 'kld' ? 'KL' : reconstructionName(config);
   }
 
   #data(): uPlot.AlignedData {
     const { metrics } = this.#session;
-    const steps = [...new Set([...metrics.train, ...metrics.test].map(({ step }) => step))].sort((a, b) => a - b);
-    const bySet = { train: byStep(metrics.train), test: byStep(metrics.test) };
-    const x = steps.map((step) => metrics.epochAt(step));
+    const { train, test } = metrics;
+    const bySet = { train: byEpoch(train, epochAt(metrics)), test: byEpoch(test, epochAt(metrics)) };
+    const others = this.#drawn.map(({ run }) => {
+      const { epochs } = run.config;
+      return byEpoch(run.curve.train, (step) => (step * epochs) / run.steps);
+    });
+    const maps = [bySet.train, bySet.test, ...others];
+    const x = [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
     // What is not finite has no place on an axis, and what is not positive none on a logarithmic one.
     const place = (value: number | undefined) =>
       value !== undefined && Number.isFinite(value) && (!this.#log || value > 0) ? value : null;
-    return [x, ...CURVES.map(({ key, set }) => steps.map((step) => place(bySet[set].get(step)?.[key])))];
+    return [
+      x,
+      ...CURVES.map(({ key, set }) => x.map((epoch) => place(lossOf(bySet[set].get(epoch), key)))),
+      ...others.map((points) => x.map((epoch) => place(lossOf(points.get(epoch), 'minusElbo')))),
+    ];
   }
 
   #make(): void {
     this.#plot?.destroy();
+    this.#drawn = this.#others();
     for (const kind of KINDS) this.#toggles[kind].textContent = this.#nameOf(kind);
-    this.#plot = new uPlot(this.#options(this.#width, HEIGHT, 1), this.#data(), this.#holder);
+    this.#plot = new uPlot(this.#options(this.#width, heightOf(this.#width), 1), this.#data(), this.#holder);
     this.#hint.textContent = hintFor(this.#session);
   }
 
@@ -123,11 +206,18 @@ export class LossChart {
         `Nats per image, after ${this.#session.vae.step.toLocaleString('en-US')} steps.`,
         describeRun(this.#session),
       ],
-      legend: shown.map(({ key, set, color }) => ({
-        text: `${this.#nameOf(key)} ${set}`,
-        color: color[isDark() ? 1 : 0],
-        mark: set === 'test' ? 'dashes' : 'line',
-      })),
+      legend: [
+        ...shown.map(({ key, set, color }) => ({
+          text: `${this.#nameOf(key)} ${set}`,
+          color: color[isDark() ? 1 : 0],
+          mark: set === 'test' ? ('dashes' as const) : ('line' as const),
+        })),
+        ...(this.#shown.loss ? this.#drawn : []).map(({ name, color }) => ({
+          text: name,
+          color,
+          mark: 'line' as const,
+        })),
+      ],
       height: (width) => width / 2,
       render: async (width, height) => {
         const options = this.#options(width / devicePixelRatio, height / devicePixelRatio, 2.2 / devicePixelRatio);
@@ -160,7 +250,7 @@ export class LossChart {
       legend: { markers: { width: 2, dash: (_plot, i) => (CURVES[i - 1]?.set === 'test' ? 'dashed' : 'solid') } },
       scales: {
         x: { time: false, range: (_plot, _low, high) => [0, nextRange(high ?? 0, epochs)] },
-        y: { distr: this.#log ? 3 : 1 },
+        y: { distr: this.#log ? 3 : 1, range: (plot, low, high) => this.#range(plot, low, high) },
       },
       axes: [
         { ...axis, label: 'epoch', labelSize: 22 * scale, size: 34 * scale },
@@ -180,6 +270,17 @@ export class LossChart {
             value: (plot, _value, i, at) => shownValue(plot, i, at),
           }),
         ),
+        ...this.#drawn.map(
+          ({ name, color }): uPlot.Series => ({
+            label: `${name}: −ELBO`,
+            show: this.#shown.loss,
+            stroke: color,
+            width: scale,
+            points: { show: false },
+            spanGaps: true,
+            value: (plot, _value, i, at) => shownValue(plot, i, at),
+          }),
+        ),
       ],
       cursor: { points: { size: 7 } },
     };
@@ -190,8 +291,17 @@ function isDark(): boolean {
   return theme().background !== '#ffffff';
 }
 
-function byStep(points: Metrics['train']): Map<number, LossPoint> {
-  return new Map(points.map((point) => [point.step, point]));
+function lossOf(point: LossPoint | undefined, kind: Kind | 'minusElbo'): number | undefined {
+  if (!point) return undefined;
+  return kind === 'loss' ? point.loss : elboOf(point)[kind];
+}
+
+function byEpoch(points: readonly LossPoint[], epochAt: (step: number) => number): Map<number, LossPoint> {
+  return new Map(points.map((point) => [epochAt(point.step), point]));
+}
+
+function epochAt(metrics: Metrics): (step: number) => number {
+  return (step) => metrics.epochAt(step);
 }
 
 /** A curve's value under the pointer, else its last. */

@@ -1,9 +1,17 @@
-import type { EpochResult, Losses, VaeConfig } from 'webgpu-vae';
+import { type EpochResult, elboOf, type Losses, type VaeConfig } from 'webgpu-vae';
 
-export interface LossPoint extends Losses {
-  step: number;
+/** `loss`, and the reconstruction's and the KL term by their names in the model. */
+export type LossPoint = Losses & { step: number };
+
+/** A run's losses, to be drawn beside those of others. */
+export interface Curve {
+  /** At most `MOST_KEPT` points. */
+  train: readonly LossPoint[];
+  test: readonly LossPoint[];
 }
 
+/** More points than a thin line needs. */
+const MOST_KEPT = 400;
 /** More points than a chart has pixels; beyond, neighbours are merged. */
 const MAX_TRAIN_POINTS = 2000;
 
@@ -20,6 +28,21 @@ export class Metrics {
     if (this.train.length > 0) return;
     this.train = history.map(({ step, train }) => ({ step, ...train }));
     this.test = history.map(({ step, test }) => ({ step, ...test }));
+  }
+
+  /** What a chart of several runs shows of this one, and what it goes on with when it is restored. */
+  get curve(): Curve {
+    const every = Math.ceil(this.train.length / MOST_KEPT);
+    const last = this.train.length - 1;
+    const isWhole = (point: LossPoint) => Object.values(point).every(Number.isFinite);
+    const some = this.train.filter((_, i) => i % every === 0 || i === last);
+    return { train: some.filter(isWhole), test: this.test.filter(isWhole) };
+  }
+
+  /** Takes the losses of a run that goes on. */
+  restore({ train, test }: Curve): void {
+    this.train = [...train];
+    this.test = [...test];
   }
 
   epochAt(step: number): number {
@@ -50,16 +73,23 @@ function mergePairs(points: LossPoint[]): LossPoint[] {
   for (let i = 0; i < points.length; i += 2) {
     const a = points[i]!;
     const b = points[i + 1] ?? a;
-    const mean = (x: number, y: number) => (x + y) / 2;
-    merged.push({ step: b.step, loss: mean(a.loss, b.loss), bce: mean(a.bce, b.bce), kld: mean(a.kld, b.kld) });
+    const means = Object.keys(b).map((name) => [name, (a[name]! + b[name]!) / 2]);
+    merged.push({ ...Object.fromEntries(means), step: b.step });
   }
   return merged;
 }
 
-/** `metrics.csv` as the command line writes it: a row for every epoch, losses in nats per image. */
+function parts(losses: Losses): number[] {
+  const { reconstruction, kld } = elboOf(losses);
+  return [losses.loss, reconstruction, kld];
+}
+
+/** `metrics.csv` as the command line writes it: a row for every epoch, losses in nats per image, named after the likelihood's term. */
 export function metricsCsv(history: readonly EpochResult[]): string {
   const rows = history.map(({ epoch, step, train, test, seconds }) =>
-    [epoch, step, train.loss, train.bce, train.kld, test.loss, test.bce, test.kld, seconds.toFixed(3)].join(','),
+    [epoch, step, ...parts(train), ...parts(test), seconds.toFixed(3)].join(','),
   );
-  return ['epoch,step,train_loss,train_bce,train_kl,test_loss,test_bce,test_kl,seconds', ...rows, ''].join('\n');
+  const { term } = elboOf(history[0]?.test ?? {});
+  const columns = ['train', 'test'].flatMap((set) => [`${set}_loss`, `${set}_${term}`, `${set}_kl`]);
+  return [`epoch,step,${columns.join(',')},seconds`, ...rows, ''].join('\n');
 }

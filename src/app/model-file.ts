@@ -37,14 +37,7 @@ export async function readModelFile(file: File, data: DataSet): Promise<ModelFil
   const bytes = new Uint8Array(await file.arrayBuffer());
   const { tensors, metadata } = readSafetensors(bytes);
   if (Object.hasOwn(metadata, 'webgpu-vae.checkpoint')) {
-    const snapshot = readCheckpoint(bytes);
-    const { likelihood } = snapshot.config;
-    if (likelihood !== 'bernoulli') {
-      throw new ConfigError(
-        `load: the checkpoint's likelihood is ${likelihood}, expected bernoulli, whose losses the page shows: go on with it on the command line`,
-      );
-    }
-    return { snapshot };
+    return { snapshot: readCheckpoint(bytes) };
   }
   const parameters = readParameters(bytes);
   const layers = layersOf(tensors);
@@ -54,11 +47,14 @@ export async function readModelFile(file: File, data: DataSet): Promise<ModelFil
       `load ${file.name}: the model is of images of ${layers.imageSize} pixels, expected ${size}, as the data set has: choose its data first`,
     );
   }
-  return { parameters, config: { ...settingsOf(metadata), hidden: layers.hidden, latent: layers.latent } };
+  const learnsSigma = tensors.some(({ name }) => name === 'log_variance.value');
+  const likelihood: Partial<VaeConfig> = learnsSigma ? { likelihood: 'gaussian', sigma: 'learned' } : {};
+  const { hidden, latent } = layers;
+  return { parameters, config: { ...settingsOf(metadata), ...likelihood, hidden, latent } };
 }
 
 /** Sizes from the shapes of the encoder's weights (outputs, inputs), in their order. */
-function layersOf(tensors: readonly NamedTensor[]): { imageSize: number; hidden: number[]; latent: number } {
+export function layersOf(tensors: readonly NamedTensor[]): { imageSize: number; hidden: number[]; latent: number } {
   const weight = (name: string) => tensors.find((tensor) => tensor.name === `${name}.weight`)?.shape;
   const encoder: number[][] = [];
   for (let shape = weight('encoder.0'); shape; shape = weight(`encoder.${2 * encoder.length}`)) encoder.push(shape);
@@ -72,13 +68,10 @@ function layersOf(tensors: readonly NamedTensor[]): { imageSize: number; hidden:
 }
 
 /** The settings that the command line writes into the file; none of them are needed. */
-function settingsOf(metadata: Record<string, string>): Partial<VaeConfig> {
+export function settingsOf(metadata: Record<string, string>): Partial<VaeConfig> {
   try {
-    const { epochs, learningRate, beta, batch, seed } = JSON.parse(metadata.config ?? '{}') as Partial<VaeConfig>;
-    const given = Object.entries({ epochs, learningRate, beta, batch, seed }).filter(
-      ([, value]) => value !== undefined,
-    );
-    const settings = Object.fromEntries(given) as Partial<VaeConfig>;
+    const given = Object.entries(JSON.parse(metadata.config ?? '{}') as Partial<VaeConfig>);
+    const settings = Object.fromEntries(given.filter(([name]) => name in parseConfig())) as Partial<VaeConfig>;
     parseConfig(settings);
     return settings;
   } catch {

@@ -1,3 +1,5 @@
+import type { VaeConfig } from 'webgpu-vae';
+
 /** How numbers are written on the page. Training may make any number there is: none of them breaks what shows it. */
 
 /** From here on digits before the point say nothing. */
@@ -18,7 +20,18 @@ export function fraction(part: number, whole: number): number {
   return Math.min(1, Math.max(0, value));
 }
 
-/** What the total of the losses is called: it bounds the evidence only where β is 1. */
-export function totalName(beta: number): string {
-  return beta === 1 ? '−ELBO' : `BCE + ${beta}·KL`;
+/** What −log p(x|z) is called. */
+export function reconstructionName({ likelihood }: Pick<VaeConfig, 'likelihood'>): string {
+  return likelihood === 'bernoulli' ? 'BCE' : 'NLL';
+}
+
+type Weighed = Pick<VaeConfig, 'likelihood' | 'beta'> &
+  Partial<Pick<VaeConfig, 'betaWarmup' | 'betaCycle' | 'freeBits'>>;
+
+/** What the total of the losses is called: it bounds the evidence only where the KL term has the weight 1, and all of it counts. */
+export function totalName(config: Weighed): string {
+  const { beta, betaWarmup = 0, betaCycle = 0, freeBits = 0 } = config;
+  const varies = betaWarmup > 0 || betaCycle > 0;
+  if (beta === 1 && !varies && freeBits === 0) return '−ELBO';
+  return `${reconstructionName(config)} + ${varies ? 'β' : beta}·KL`;
 }

@@ -27,10 +27,14 @@ export interface Overlay {
   ratio: number;
   axes: readonly [string, string];
   medians: readonly (Point & { text: string })[];
+  /** Lines that end where something is now. */
+  trails?: readonly { color: string; points: readonly Point[] }[] | undefined;
   cursor: Point | undefined;
   /** None, one or both ends of an interpolation. */
   ends: readonly Point[];
   ellipse: Ellipse | undefined;
+  /** A z drawn from what the ellipse shows. */
+  sample?: Point | undefined;
   theme: Theme;
 }
 
@@ -55,10 +59,11 @@ export function drawOverlay(context: CanvasRenderingContext2D, overlay: Overlay)
   context.clearRect(0, 0, side, side);
   context.save();
   drawTicks(context, overlay);
+  drawTrails(context, overlay);
   drawMedians(context, overlay);
   context.lineWidth = 2 * ratio;
   const at = (point: Point) => toPixels(frame, side, point);
-  const { ends, cursor, ellipse } = overlay;
+  const { ends, cursor, ellipse, sample } = overlay;
   if (ends.length === 2) {
     const [a, b] = ends.map(at) as [Point, Point];
     outlined(context, overlay, () => {
@@ -77,6 +82,7 @@ export function drawOverlay(context: CanvasRenderingContext2D, overlay: Overlay)
     }
     mark(context, overlay, center, 'drawn');
   }
+  if (sample) mark(context, overlay, at(sample), 'z', true);
   if (cursor) {
     const { x, y } = at(cursor);
     outlined(context, overlay, () => context.arc(x, y, 7 * ratio, 0, 2 * Math.PI));
@@ -100,11 +106,19 @@ function outlined(context: CanvasRenderingContext2D, { ratio, theme }: Overlay, 
   }
 }
 
-function mark(context: CanvasRenderingContext2D, overlay: Overlay, { x, y }: Point, text: string): void {
+/** @param below whether the text stands below the mark */
+function mark(context: CanvasRenderingContext2D, overlay: Overlay, { x, y }: Point, text: string, below = false): void {
   const { ratio, theme } = overlay;
   outlined(context, overlay, () => context.arc(x, y, 3 * ratio, 0, 2 * Math.PI));
   // Beside the mark, however long it is.
-  label(context, overlay, text, { x: x + (8 + 4 * text.length) * ratio, y: y - 12 * ratio }, theme.accent, 13);
+  label(
+    context,
+    overlay,
+    text,
+    { x: x + (8 + 4 * text.length) * ratio, y: y + (below ? 12 : -12) * ratio },
+    theme.accent,
+    13,
+  );
 }
 
 function label(
@@ -124,6 +138,29 @@ function label(
   context.strokeText(text, x, y);
   context.fillStyle = color;
   context.fillText(text, x, y);
+}
+
+function drawTrails(context: CanvasRenderingContext2D, { trails = [], frame, side, ratio, theme }: Overlay): void {
+  context.lineJoin = 'round';
+  for (const { color, points } of trails) {
+    const places = points.map((point) => toPixels(frame, side, point));
+    for (const [stroke, width] of [
+      [theme.background, 5],
+      [color, 2.5],
+    ] as const) {
+      context.beginPath();
+      for (const { x, y } of places) context.lineTo(x, y);
+      context.strokeStyle = stroke;
+      context.lineWidth = width * ratio;
+      context.stroke();
+    }
+    for (const { x, y } of places) {
+      context.beginPath();
+      context.arc(x, y, 3 * ratio, 0, 2 * Math.PI);
+      context.fillStyle = color;
+      context.fill();
+    }
+  }
 }
 
 function drawMedians(context: CanvasRenderingContext2D, overlay: Overlay): void {

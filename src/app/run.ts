@@ -1,6 +1,9 @@
-import { type DataSet, describeLayers, type Vae } from 'webgpu-vae';
+import { type DataSet, describeLayers, type Vae, type VaeConfig } from 'webgpu-vae';
 import { Metrics } from './metrics.ts';
 import { PastModels } from './past-models.ts';
+
+/** What pictures of an example say it is. */
+export const EXAMPLE = 'trained example';
 
 /** One training from its first step on, wherever it goes on: what it has shown so far, and its place in the browser's storage. */
 export class Run {
@@ -9,11 +12,17 @@ export class Run {
   readonly past = new PastModels();
   /** Of its slot in the browser's storage. */
   id: string;
+  /** Given by the visitor, or empty. */
+  name = '';
+  /** Only of an example, which is to be looked at: the settings of the run that Train begins in its place. */
+  readonly instead: VaeConfig | undefined;
 
   /** @param id of the slot that a stored run goes on in; by default a new one */
-  constructor(data: DataSet, id: string = crypto.randomUUID()) {
+  constructor(data: DataSet, { id = crypto.randomUUID(), instead }: { id?: string; instead?: VaeConfig } = {}) {
     this.data = data;
     this.id = id;
+    this.instead = instead;
+    if (instead) this.past.beginning = EXAMPLE;
   }
 }
 

@@ -71,6 +71,8 @@ export class Session {
   #running: Promise<void> = Promise.resolve();
   /** What wants the model for itself, one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
+  /** Every data set that was in use, by the fingerprint of its training images. */
+  #dataSets = new Map<string, DataSet>();
   #progress: Progress | undefined;
   #failure: NonFiniteError | undefined;
   #pace = new Pace();
@@ -86,11 +88,11 @@ export class Session {
   }
 
   /** @throws NoAdapterError, DeviceLimitError, GpuError, ConfigError */
-  static async open(data: DataSet, config: VaeConfig): Promise<Session> {
+  static async open(data: DataSet, config: Partial<VaeConfig>, options: BuildOptions = {}): Promise<Session> {
     const session = new Session(await createDevice(), data);
     session.#watch();
     try {
-      await session.build(config);
+      await session.build(config, options);
     } catch (error) {
       session.#device.dispose();
       throw error;
@@ -119,12 +121,22 @@ export class Session {
     return this.#run.data;
   }
 
+  /** A data set that was in use before, by the fingerprint of its training images. */
+  dataOf(fingerprint: string): DataSet | undefined {
+    return this.#dataSets.get(fingerprint);
+  }
+
   get metrics(): Metrics {
     return this.#run.metrics;
   }
 
   get vae(): Vae {
     return this.#vae!;
+  }
+
+  /** The settings of the run that Train goes on with or begins. */
+  get settings(): VaeConfig {
+    return this.run.instead ?? this.vae.config;
   }
 
   /** What `undo` brings back, if there is something. */
@@ -234,6 +246,7 @@ export class Session {
     this.#recoveredAt = undefined;
     next.metrics.begin(vae.history, vae.config, next.data.train.count, vae.step);
     this.#remember();
+    this.#dataSets.set(vae.lastSnapshot.data.fingerprint, next.data);
     // Before the old model's buffers go: nobody may use them any more.
     this.#emit('model');
     old?.dispose();

@@ -1,8 +1,16 @@
 import type { VaeConfig } from 'webgpu-vae';
 import { element } from './dom.ts';
-import { EXPECTED, formatSetting, parseSetting, type SettingName } from './settings.ts';
+import { CHOICES, EXPECTED, formatSetting, parseSetting, type SettingName } from './settings.ts';
 
-const FIELDS: readonly { name: SettingName; label: string; mode: 'numeric' | 'decimal' | 'text' }[] = [
+interface FieldOptions {
+  name: SettingName;
+  label: string;
+  mode: 'numeric' | 'decimal' | 'text' | 'choice';
+  /** Folded away: most visitors need others. */
+  rare?: true;
+}
+
+const FIELDS: readonly FieldOptions[] = [
   { name: 'epochs', label: 'Epochs', mode: 'numeric' },
   { name: 'learningRate', label: 'Learning rate', mode: 'decimal' },
   { name: 'beta', label: 'β (weight of KL)', mode: 'decimal' },
@@ -10,12 +18,21 @@ const FIELDS: readonly { name: SettingName; label: string; mode: 'numeric' | 'de
   { name: 'latent', label: 'Latent dimensions', mode: 'numeric' },
   { name: 'hidden', label: 'Hidden layers', mode: 'text' },
   { name: 'seed', label: 'Seed', mode: 'numeric' },
+  { name: 'arch', label: 'Architecture', mode: 'choice', rare: true },
+  { name: 'channels', label: 'Its channels', mode: 'text', rare: true },
+  { name: 'dense', label: 'Its dense layer', mode: 'numeric', rare: true },
+  { name: 'likelihood', label: 'Likelihood', mode: 'choice', rare: true },
+  { name: 'sigma', label: 'σ of Gaussian pixels', mode: 'text', rare: true },
+  { name: 'binarize', label: 'Pixels', mode: 'choice', rare: true },
+  { name: 'betaWarmup', label: 'Steps until β is full', mode: 'numeric', rare: true },
+  { name: 'freeBits', label: 'Free nats per dimension', mode: 'decimal', rare: true },
+  { name: 'lrSchedule', label: 'Learning rate over time', mode: 'choice', rare: true },
 ];
 
 interface Field {
   name: SettingName;
   label: string;
-  input: HTMLInputElement;
+  input: HTMLInputElement | HTMLSelectElement;
   note: HTMLElement;
 }
 
@@ -32,8 +49,12 @@ export class SettingsForm {
     this.root = element(
       'form',
       { class: 'settings' },
-      ...this.#fields.map(({ input, label, note }) =>
-        element('div', { class: 'field' }, element('label', { for: input.id }, label), input, note),
+      ...this.#rows(false),
+      element(
+        'details',
+        { class: 'more' },
+        element('summary', {}, 'More settings'),
+        element('div', { class: 'settings' }, ...this.#rows(true)),
       ),
       // Without one, Enter does nothing in a form of several fields.
       element('button', { type: 'submit', hidden: true }, 'Apply'),
@@ -43,6 +64,15 @@ export class SettingsForm {
       onEnter();
     });
     this.use(inUse);
+  }
+
+  #rows(rare: boolean): HTMLElement[] {
+    const names = FIELDS.filter((field) => (field.rare ?? false) === rare).map(({ name }) => name);
+    return this.#fields
+      .filter(({ name }) => names.includes(name))
+      .map(({ input, label, note }) =>
+        element('div', { class: 'field' }, element('label', { for: input.id }, label), input, note),
+      );
   }
 
   /** What the fields ask for: where a text is not valid, what is in use. */
@@ -87,16 +117,14 @@ export class SettingsForm {
     return refused;
   }
 
-  #field({ name, label, mode }: (typeof FIELDS)[number]): Field {
+  #field({ name, label, mode }: FieldOptions): Field {
     const id = `setting-${name}`;
-    const input = element('input', {
-      id,
-      type: 'text',
-      inputmode: mode,
-      autocomplete: 'off',
-      spellcheck: 'false',
-      'aria-describedby': `${id}-note`,
-    });
+    const described = { id, 'aria-describedby': `${id}-note` };
+    const texts = Object.entries((CHOICES as Partial<Record<SettingName, Record<string, string>>>)[name] ?? {});
+    const input =
+      mode === 'choice'
+        ? element('select', described, ...texts.map(([value, text]) => element('option', { value }, text)))
+        : element('input', { ...described, type: 'text', inputmode: mode, autocomplete: 'off', spellcheck: 'false' });
     const note = element('span', { id: `${id}-note`, class: 'note' });
     for (const type of ['input', 'change']) input.addEventListener(type, () => this.#notes());
     return { name, label, input, note };

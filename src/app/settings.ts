@@ -43,25 +43,60 @@ function channels(text: string): number[] | undefined {
   return values && values.length > 0 ? values : undefined;
 }
 
-/** The settings that the page offers. */
-export type SettingName = 'epochs' | 'learningRate' | 'beta' | 'batch' | 'latent' | 'hidden' | 'seed' | ConvSettingName;
+/** One of a few words. */
+function oneOf<T extends string>(values: readonly T[]): Parser<T> {
+  return (text) => values.find((value) => value === text);
+}
 
-/** Of convolutional models, which a link asks for: `arch=conv&channels=8-16&dense=64`. */
-type ConvSettingName = 'arch' | 'channels' | 'dense';
-const CONV_SETTING_NAMES: readonly SettingName[] = ['arch', 'channels', 'dense'];
+const fromZero = decimal(0, 1e6);
+
+type UsualSettingName = 'epochs' | 'learningRate' | 'beta' | 'batch' | 'latent' | 'hidden' | 'seed';
+/** What most visitors leave as it is; the first three make a convolutional model: `arch=conv&channels=8-16&dense=64`. */
+const RARE_NAMES = [
+  'arch',
+  'channels',
+  'dense',
+  'likelihood',
+  'sigma',
+  'binarize',
+  'betaWarmup',
+  'freeBits',
+  'lrSchedule',
+] as const;
+
+/** The settings that the page offers. */
+export type SettingName = UsualSettingName | (typeof RARE_NAMES)[number];
+
+/** Settings that are one of a few words, and what the page says for each. */
+export const CHOICES = {
+  arch: { dense: 'dense', conv: 'convolutional' },
+  likelihood: { bernoulli: 'Bernoulli (BCE)', gaussian: 'Gaussian (NLL)' },
+  binarize: { none: 'grey', dynamic: 'black or white' },
+  lrSchedule: { constant: 'constant', cosine: 'falls to 0' },
+} as const satisfies { [K in SettingName]?: Record<string & VaeConfig[K], string> };
+
+function choice<K extends keyof typeof CHOICES>(name: K): Parser<VaeConfig[K]> {
+  return oneOf(Object.keys(CHOICES[name]) as VaeConfig[K][]);
+}
 
 /** A page trains what fits a visitor's GPU and patience; the engine itself allows more. */
 const PARSERS: { [K in SettingName]: Parser<VaeConfig[K]> } = {
   epochs: whole(1, 1000),
   learningRate: decimal(1e-7, 10),
-  beta: decimal(0, 1e6),
+  beta: fromZero,
   batch: whole(1, 4096),
   latent: whole(1, 64),
   hidden: widths,
   seed: whole(0, 2 ** 32 - 1),
-  arch: (text) => (text === 'dense' || text === 'conv' ? text : undefined),
+  arch: choice('arch'),
   channels,
   dense: width,
+  likelihood: choice('likelihood'),
+  sigma: (text) => (text === 'learned' ? text : decimal(1e-4, 1e4)(text)),
+  binarize: choice('binarize'),
+  betaWarmup: whole(0, 1e6),
+  freeBits: fromZero,
+  lrSchedule: choice('lrSchedule'),
 };
 
 export const DEFAULTS: VaeConfig = parseConfig();
@@ -78,6 +113,12 @@ export const EXPECTED: Record<SettingName, string> = {
   arch: 'dense or conv',
   channels: 'up to six numbers of 1 to 2048, such as 8-16',
   dense: '1 to 2048',
+  likelihood: 'bernoulli or gaussian',
+  sigma: 'learned, or 0.0001 to 10000',
+  binarize: 'none or dynamic',
+  betaWarmup: '0 to 1000000 steps',
+  freeBits: '0 to 1000000 nats',
+  lrSchedule: 'constant or cosine',
 };
 
 /** The setting's value, or undefined if the text as a whole is none that is allowed. */
@@ -103,6 +144,8 @@ export function parseHash(hash: string): { config: VaeConfig; refused: string[] 
   // A longer hash is not one of ours.
   const params = new URLSearchParams(hash.slice(0, 1000).replace(/^#/, ''));
   for (const [name, text] of params) {
+    // Which panels are seen: see lecture.ts.
+    if (name === 'view') continue;
     const known = SETTING_NAMES.find((each) => each === name);
     const value = known && parseSetting(known, text);
     if (known === undefined || value === undefined) refused.push(name.slice(0, 40));
@@ -111,9 +154,14 @@ export function parseHash(hash: string): { config: VaeConfig; refused: string[] 
   return { config, refused };
 }
 
+/** Whether a link's hash says what is to be trained. */
+export function hasSettings(hash: string): boolean {
+  return [...new URLSearchParams(hash.slice(0, 1000).replace(/^#/, '')).keys()].some((name) => name !== 'view');
+}
+
 /** A link's hash with every setting, so that it reproduces the run even if defaults change. */
 export function formatHash(config: VaeConfig): string {
-  const isUsual = sameSettings(config, DEFAULTS, CONV_SETTING_NAMES);
-  const names = SETTING_NAMES.filter((name) => !isUsual || !CONV_SETTING_NAMES.includes(name));
+  const isUsual = sameSettings(config, DEFAULTS, RARE_NAMES);
+  const names = SETTING_NAMES.filter((name) => !isUsual || !(RARE_NAMES as readonly string[]).includes(name));
   return `#${names.map((name) => `${name}=${formatSetting(name, config)}`).join('&')}`;
 }

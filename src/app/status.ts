@@ -49,6 +49,7 @@ export class Status {
 
 /** The part of a session that the line is about. */
 export type Described = Pick<Session, 'progress' | 'training' | 'busy' | 'finished' | 'recovery'> & {
+  run?: Pick<Session['run'], 'instead'>;
   vae: Pick<Session['vae'], 'config' | 'step' | 'steps' | 'history'>;
   metrics: Pick<Session['metrics'], 'train'>;
 };
@@ -56,12 +57,14 @@ export type Described = Pick<Session, 'progress' | 'training' | 'busy' | 'finish
 /** `epoch 3/20 · step 1406/9375 · −ELBO 152.3 · 41 steps/s · 2:31 left` */
 export function describe(session: Described): string {
   const { vae, metrics, progress, recovery } = session;
+  if (session.run?.instead && !session.busy)
+    return 'a trained example · press Train and watch a model learn this from scratch';
   const parts: string[] = [];
   const done = vae.history.at(-1);
   const begun = (done?.epoch ?? 0) + Number(vae.step > (done?.step ?? 0));
   parts.push(`epoch ${progress?.epoch ?? begun}/${vae.config.epochs}`, `step ${vae.step}/${vae.steps}`);
   const loss = progress?.train.loss ?? metrics.train.at(-1)?.loss;
-  if (loss !== undefined) parts.push(`${totalName(vae.config.beta)} ${formatNumber(loss, 1)}`);
+  if (loss !== undefined) parts.push(`${totalName(vae.config)} ${formatNumber(loss, 1)}`);
   if (session.training && progress) {
     const { stepsPerSecond, secondsLeft } = progress;
     parts.push(formatRate(stepsPerSecond), `${clock(secondsLeft)} left`);

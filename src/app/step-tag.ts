@@ -8,8 +8,8 @@ export class StepTag {
   /** For a picture that stands on its own. */
   text = '';
 
-  show({ step }: Picture): void {
-    this.root.textContent = `step ${step}`;
-    this.text = `After ${step.toLocaleString('en-US')} steps`;
+  show({ step, name }: Picture): void {
+    this.root.textContent = name ?? `step ${step}`;
+    this.text = name ? `Of the ${name}` : `After ${step.toLocaleString('en-US')} steps`;
   }
 }

@@ -3,6 +3,7 @@ import { download, Stopwatch } from 'webgpu-vae/kernels';
 import { flattenParameters } from 'webgpu-vae/nn';
 import { Painter } from './painter.ts';
 import type { PastModel } from './past-models.ts';
+import { EXAMPLE } from './run.ts';
 import type { Session } from './session.ts';
 
 /** One model, as all views show it. */
@@ -11,6 +12,8 @@ export interface Picture {
   step: number;
   /** The epoch at whose end it was so, if the visitor looks back. */
   epoch: number | undefined;
+  /** What it is called instead, if it has no steps of this run. */
+  name: string | undefined;
   /** What it makes of the first test images: (n, 2 L) f32, μ, then log σ². Without any, none are encoded yet. */
   heads: Float32Array;
 }
@@ -266,7 +269,8 @@ export class Views {
     const { next, shown } = bound;
     const [step] = await Promise.all([next.step(), ...this.#views.map((view) => view.prepare?.())]);
     if (stale()) return 0;
-    const picture = { step, epoch: this.#past?.epoch, heads };
+    const name = this.#session.run.instead && EXAMPLE;
+    const picture = { step, epoch: this.#past?.epoch, name, heads };
     return this.#costOf(() => {
       shown.takeFrom(next);
       for (const view of this.#views) view.show(picture);

@@ -32,7 +32,12 @@ test('any number can be written, and be a part of a bar', () => {
 });
 
 test('the total is −ELBO only where β is 1', () => {
-  expect([1, 0, 4, 0.5].map(totalName)).toEqual(['−ELBO', 'BCE + 0·KL', 'BCE + 4·KL', 'BCE + 0.5·KL']);
+  const names = [1, 0, 4, 0.5].map((beta) => totalName(parseConfig({ beta })));
+  expect(names).toEqual(['−ELBO', 'BCE + 0·KL', 'BCE + 4·KL', 'BCE + 0.5·KL']);
+  expect(totalName(parseConfig({ likelihood: 'gaussian' }))).toBe('−ELBO');
+  expect(totalName(parseConfig({ likelihood: 'gaussian', beta: 2 }))).toBe('NLL + 2·KL');
+  expect(totalName(parseConfig({ betaWarmup: 100 }))).toBe('BCE + β·KL');
+  expect(totalName(parseConfig({ freeBits: 0.5 }))).toBe('BCE + 1·KL');
 });
 
 test('the pace of a slow training is its pace, however long its last report is ago', () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { loadImage } from '@napi-rs/canvas';
 import { levelsOf } from '../support/pixels.ts';
-import { expect, idle, panel, pause, press, stepOnce, watchDevices } from './page.ts';
+import { expect, idle, panel, pause, press, saved, stepOnce, watchDevices } from './page.ts';
 import { lossOf, openSite, stepOf, test } from './site.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -172,12 +172,16 @@ for (const [what, script, text] of [
   ['without WebGPU', 'delete Navigator.prototype.gpu', 'This browser has no WebGPU'],
   ['without an adapter', 'GPU.prototype.requestAdapter = async () => null', 'WebGPU found no usable GPU'],
 ] as const) {
-  test(`${what} a panel says what to do`, async ({ page, siteUrl }) => {
+  test(`${what} a panel says what to do, and a trained model can be explored`, async ({ page, siteUrl }) => {
     await page.addInitScript(script);
     await page.goto(siteUrl);
     const alert = page.getByRole('alert');
     await expect(alert).toContainText(text);
     for (const browser of ['Chrome', 'Firefox', 'Safari']) await expect(alert).toContainText(browser);
+    const example = panel(page, 'A model that has learned');
+    await page.getByRole('application', { name: 'Latent plane of the trained example' }).press('ArrowRight');
+    await expect(example).toContainText(/z = \(0\.[1-9]\d, 0\.00\)/);
+    expect(await levelsOf(example.locator('canvas.single'))).toBeGreaterThan(20);
   });
 }
 
@@ -194,6 +198,17 @@ test('every view can be saved, curves and classes chosen, and past epochs replay
   await expect(page.getByRole('status')).toContainText('finished');
   const slider = page.getByLabel('Epoch shown');
   await expect(slider).toHaveAttribute('max', '2');
+  await panel(page, 'Latent space').getByLabel('Trails of the classes').check();
+  await panel(page, 'Latent space').getByLabel('Keep everything in sight').check();
+  const film = await saved(page, 'Save the replay as GIF');
+  expect(film.subarray(0, 6).toString()).toBe('GIF89a');
+  // Two epochs, each a frame of its own with its control block.
+  expect(film.toString('latin1').split('\x21\xf9\x04')).toHaveLength(3);
+  await press(page, 'Play the replay');
+  await expect(panel(page, 'Latent space').locator('.scrubber .number')).toHaveText('untrained');
+  await expect(panel(page, 'Latent space').locator('.scrubber .number')).toHaveText('now, step 30');
+  await page.getByRole('application', { name: 'Loss by epoch' }).press('Home');
+  await expect(panel(page, 'Loss')).toContainText(/Epoch \d\.\d\d: −ELBO train [\d.]+/);
   await slider.focus();
   await page.keyboard.press('Home');
   await expect(panel(page, 'Latent space')).toContainText('untrained');

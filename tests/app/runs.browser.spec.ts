@@ -152,5 +152,26 @@ test('each run has a slot of its own, each tab its own run, and what is offered 
   await idle(page);
   await press(page, 'Resume last session');
   await expect(page.getByRole('status')).toContainText('step 1/13');
+
+  // The list has every run, with its own data; what is deleted can be brought back.
+  await page.reload();
+  await idle(page);
+  const runs = panel(page, 'Runs');
+  await expect(runs.getByRole('row', { name: /run 4 .*dropped files, .*seed 6/ })).toBeVisible();
+  await expect(runs.getByRole('row')).toHaveCount(5);
+  await press(page, 'Delete run 4');
+  await expect(runs).not.toContainText('seed 6');
+  await press(page, 'Bring it back');
+  await press(page, 'Rename run 4');
+  await page.getByLabel('Name of run 4').fill('Mine');
+  await page.keyboard.press('Enter');
+  await press(page, 'Restore Mine');
+  await expect(page.getByRole('status')).toContainText('step 1/13');
+  await expect(controls(page)).toContainText('40 training');
+  await expect(runs.getByRole('row', { name: /Mine/ })).toContainText('now');
+  await expect(panel(page, 'Loss')).toContainText('run 3: −ELBO');
+  await press(page, 'Restore run 3');
+  await expect(controls(page)).toContainText('60,000 training');
+  expect((await saved(page, 'Export Mine')).length).toBeGreaterThan(1000);
   expect(errors).toEqual([]);
 });

@@ -46,9 +46,10 @@ test('numbers as people write them: a decimal comma, powers of ten, spaces aroun
 
 test('every setting survives a link', () => {
   const given = { epochs: 3, learningRate: 1e-7, beta: 0.25, batch: 4096, latent: 64, hidden: [7, 9], seed: 5 };
-  const config = parseConfig(given);
+  const rare = { likelihood: 'gaussian', sigma: 0.5, binarize: 'dynamic', betaWarmup: 9, freeBits: 0.25 } as const;
+  const config = parseConfig({ ...given, ...rare, lrSchedule: 'cosine' });
   expect(parseHash(formatHash(config))).toEqual({ config, refused: [] });
-  for (const name of Object.keys(given) as SettingName[])
+  for (const name of [...Object.keys(given), ...Object.keys(rare)] as SettingName[])
     expect(parseSetting(name, formatSetting(name, config))).toEqual(config[name]);
   expect(parseHash('#epochs=0x10&beta=1e-400&what=1')).toEqual({
     config: DEFAULTS,

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'playwright/test';
-import { DEFAULTS, formatHash, parseHash, type SettingName } from '../../src/app/settings.ts';
+import { CHOICES, DEFAULTS, formatHash, parseHash, type SettingName } from '../../src/app/settings.ts';
 import { parseConfig } from '../../src/vae/config.ts';
 import { recordFault, times } from './faults.ts';
 
-const RANGES: Record<Exclude<SettingName, 'hidden' | 'arch' | 'channels'>, [least: number, most: number]> = {
+type Numbers = Exclude<SettingName, 'hidden' | 'channels' | 'sigma' | keyof typeof CHOICES>;
+
+const RANGES: Record<Numbers, [least: number, most: number]> = {
   epochs: [1, 1000],
   learningRate: [1e-7, 10],
   beta: [0, 1e6],
@@ -12,6 +14,8 @@ const RANGES: Record<Exclude<SettingName, 'hidden' | 'arch' | 'channels'>, [leas
   latent: [1, 64],
   dense: [1, 2048],
   seed: [0, 2 ** 32 - 1],
+  betaWarmup: [0, 1e6],
+  freeBits: [0, 1e6],
 };
 
 const KEYS = [...Object.keys(DEFAULTS), 'config', 'refused'];
@@ -29,6 +33,11 @@ function mustBeBounded(hash: string): void {
     const value = config[name as keyof typeof RANGES];
     must(value >= least && value <= most, `${name} is ${value}`);
   }
+  const { sigma } = config;
+  must(sigma === 'learned' || (sigma >= 1e-4 && sigma <= 1e4), `sigma is ${sigma}`);
+  for (const [name, choices] of Object.entries(CHOICES))
+    must(config[name as keyof typeof CHOICES] in choices, `${name} is another word`);
+  must(config.channels.length >= 1 && config.channels.length <= 6, 'channels');
   must(config.hidden.length <= 6 && config.hidden.every((width) => width >= 1 && width <= 2048), 'hidden layers');
   // What a link says is a setting that the engine takes, and the link of that setting says the same. As JSON, for which 0
   // and -0 are one number, as they are for training.
