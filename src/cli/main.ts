@@ -9,6 +9,7 @@ import { colours } from './format.ts';
 import { refuseSwallowedOptions } from './npm-options.ts';
 import { option, text } from './options.ts';
 import { exitCodeOf, guardOutput } from './output.ts';
+import { reportCommand } from './report-command.ts';
 import type { SetupOptions } from './setup.ts';
 import { sweepCommand, workerCommand } from './sweep-command.ts';
 import { trainCommand } from './train-command.ts';
@@ -79,6 +80,7 @@ export function program(finish: (exitCode: number) => void): Command {
       manifold: async (settings) => finish(await (await import('./explore/manifold.ts')).manifold(settings)),
     }),
     exportCommand(async (settings) => finish(await (await import('./export/export.ts')).exportModel(settings))),
+    reportCommand(async (settings) => finish(await (await import('./report/report.ts')).report(settings))),
     new Command('doctor')
       .summary('list the adapters and check the kernels on the best one')
       .description(
