@@ -32,6 +32,11 @@ const ASIDE = /sigma/i;
 
 /** @throws ConfigError for a model that is not of dense layers alone, or whose weights are not what its settings say */
 export function layersOfVae({ config, images, parameters }: VaeFile): VaeLayers {
+  if (config.arch !== 'dense') {
+    throw new ConfigError(
+      `export: the model's arch is ${config.arch}, expected dense: only models of dense layers can be exported; --safetensors takes any`,
+    );
+  }
   const byName = new Map(parameters.map((tensor) => [tensor.name, tensor]));
   const take = (name: string, shape: number[]): NamedTensor => {
     const tensor = byName.get(name);

@@ -103,6 +103,15 @@ test('safetensors: f32 is what it was, f16 half as long, both are models again; 
     expect(error).toBeLessThan(2 ** -9);
   }
 
+  // Convolutions, in colour: what goes out as weights comes back as the same model.
+  const conv = { arch: 'conv', channels: [2], dense: 4, latent: 2 } as const;
+  await writeFile(at('conv.safetensors'), vaeFile({ ...conv, channels: [2] }, { rows: 4, columns: 6, channels: 3 }));
+  expect(await exported(at('conv.safetensors'), at('conv16.safetensors'), '--safetensors', 'f16')).toMatchObject({
+    code: 0,
+  });
+  const back = readVae(await readFile(at('conv16.safetensors')));
+  expect(back).toMatchObject({ config: conv, images: { rows: 4, columns: 6, channels: 3 } });
+
   await writeFile(at('default.safetensors'), vaeFile({}, { rows: 28, columns: 28 }));
   expect(await exported(at('default.safetensors'), at('page.html'), '--html')).toMatchObject({ code: 0, stderr: '' });
   expect((await readFile(at('page.html'))).length).toBeLessThan(2_000_000);
@@ -116,6 +125,8 @@ test('bad input: one line, and no file', async ({ cwd }) => {
     config: JSON.stringify({ ...GIVEN, ...SIZE }),
   });
   await writeFile(at('other.safetensors'), other);
+  const conv = { arch: 'conv', channels: [2], dense: 4, latent: 2 } as const;
+  await writeFile(at('conv.safetensors'), vaeFile({ ...conv, channels: [2] }, { rows: 4, columns: 4 }));
   await mkdir(at('full'));
   await writeFile(join(at('full'), 'old'), '');
   const before = (await readdir(cwd)).sort();
@@ -125,6 +136,7 @@ test('bad input: one line, and no file', async ({ cwd }) => {
     [[model, at('x.onnx'), '--html'], 2, /name ends in \.html/],
     [[model, at('x'), '--safetensors', 'f8'], 2, /one of f16, f32/],
     [[model, at('full'), '--onnx'], 2, /full is not empty/],
+    [[at('conv.safetensors'), at('x'), '--onnx'], 1, /arch is conv, expected dense/],
     [[at('other.safetensors'), at('x'), '--onnx'], 1, /conv\.0\.weight, which no dense layer has/],
     [[at('other.safetensors'), at('x.html'), '--html'], 1, /conv\.0\.weight, which no dense layer has/],
   ] as [[string, string, ...string[]], number, RegExp][]) {

@@ -8,16 +8,17 @@ import { vae } from '../../src/vae/model.ts';
 /** `model.safetensors` as `train` writes it; `config: false` leaves the settings out, as a state_dict has none. */
 export function vaeFile(
   given: Partial<VaeConfig>,
-  { rows, columns }: { rows: number; columns: number },
+  { rows, columns, channels = 1 }: { rows: number; columns: number; channels?: number },
   { config: withConfig = true, data = 'MNIST' } = {},
 ): Uint8Array {
   const config = parseConfig(given);
-  const { table } = settle(vae, config, { rows, columns, channels: 1, classes: 0 });
+  const { table } = settle(vae, config, { rows, columns, channels, classes: 0 });
   // Ten times as large as a training begins with: images should differ.
   const parameters = initialParameters(table, 1).map(({ data: values, ...rest }) => ({
     ...rest,
     data: values.map((value) => 10 * value),
   }));
-  const metadata = { config: JSON.stringify({ ...config, rows, columns, data, trainSize: 8 }), step: '5' };
+  const size = { rows, columns, ...(channels > 1 && { imageChannels: channels }) };
+  const metadata = { config: JSON.stringify({ ...config, ...size, data, trainSize: 8 }), step: '5' };
   return writeSafetensors(parameters, withConfig ? metadata : {});
 }

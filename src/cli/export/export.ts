@@ -90,7 +90,7 @@ function weights(model: FoundModel, dtype: 'F16' | 'F32'): Uint8Array {
 /** As `train` writes it beside its weights. */
 function metadataOf({ config, images, data, step }: FoundModel): Record<string, string> {
   const { rows, columns, channels } = images;
-  const size = { rows, columns, ...(channels > 1 && { channels }) };
+  const size = { rows, columns, ...(channels > 1 && { imageChannels: channels }) };
   return {
     config: JSON.stringify({ ...config, ...size, ...(data !== undefined && { data }) }),
     ...(step !== undefined && { step: String(step) }),
