@@ -18,6 +18,8 @@ export interface SweepSettings {
   jobs: number;
   database: string | undefined;
   store: string | undefined;
+  /** Seconds. */
+  heartbeat: number | undefined;
   out: string | undefined;
   data: string | undefined;
   transpose: boolean;
@@ -147,6 +149,17 @@ export function sweepCommand(actions: SweepActions): Command {
     )
     .addOption(databaseOption())
     .addOption(storeOption())
+    .addOption(
+      option(
+        '--heartbeat <seconds>',
+        'with --database: how long a worker may be silent before another one gets its trial, at least 10 (default: 60)',
+        (given) => {
+          const value = positiveInteger(given);
+          if (value < 10 || value > 3600) throw new InvalidArgumentError('Expected an integer from 10 to 3600.');
+          return value;
+        },
+      ),
+    )
     .addOption(
       option('--out <dir>', "the study's folder (default: sweeps/<name that follows from the settings>)", text),
     )

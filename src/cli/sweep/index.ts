@@ -88,7 +88,7 @@ export async function sweep(settings: SweepSettings): Promise<number> {
   try {
     const database = url === undefined ? await openEmbedded(join(folder, EMBEDDED)) : await openPostgres(url);
     studies = await openStudies(database, reporter);
-    const store = await studies.create(spec);
+    const store = await studies.create(spec, settings.heartbeat);
     if (url === undefined) await studies.requeueAll(id);
     else if (await store.isCancelled()) {
       throw new UsageError(`${folder} was cancelled, expected a study that may go on: change a setting`);

@@ -1,5 +1,5 @@
 /** `webgpu-vae worker`, and the processes that a sweep starts. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
@@ -16,6 +16,9 @@ import { runWorker, Workbench } from './worker.ts';
 
 /** How often a worker without a trial looks for new ones. */
 const LOOK_MS = 2_000;
+
+/** Followed by the number of the process that the folder belongs to. */
+const SCRATCH = 'webgpu-vae-worker-';
 
 /**
  * @returns 0, or 128 + n if it was stopped by signal n
@@ -67,7 +70,8 @@ async function work(
   if (url === undefined) {
     throw new UsageError(`worker: expected --database with the URL of a PostgreSQL, or ${DATABASE_VARIABLE}, got none`);
   }
-  const scratch = await mkdtemp(join(tmpdir(), 'webgpu-vae-worker-'));
+  await removeOrphans();
+  const scratch = await mkdtemp(join(tmpdir(), `${SCRATCH}${process.pid}-`));
   let studies: StudyDatabase | undefined;
   try {
     let said = '';
@@ -120,4 +124,22 @@ async function work(
 
 function isOtherData(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('the study is about');
+}
+
+/** Deletes the folders of workers that were killed. */
+async function removeOrphans(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = name.startsWith(SCRATCH) ? Number.parseInt(name.slice(SCRATCH.length), 10) : Number.NaN;
+    if (pid > 0 && !isAlive(pid))
+      await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

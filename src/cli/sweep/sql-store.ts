@@ -12,8 +12,8 @@ import type { Claim, Outcome, StudyRow, TrialRow, TrialState, TrialStore } from 
 const SCHEMA = 'webgpu_vae';
 const BOSS_SCHEMA = 'webgpu_vae_jobs';
 
-/** How long a worker may be silent before its trial goes to another one. pg-boss allows no less than 10. */
-export const HEARTBEAT_SECONDS = 30;
+/** How long a worker may be silent before its trial goes to another one: compiling shaders may take a while. */
+const HEARTBEAT_SECONDS = 60;
 /** How often dead workers are looked for. */
 const SUPERVISE_SECONDS = 5;
 /** The longest that pg-boss allows: an attempt that takes longer is gone on with by another one, from its checkpoint. */
@@ -66,13 +66,6 @@ export class StudyDatabase {
   static async open(database: Database, onTrouble: (error: Error) => void): Promise<StudyDatabase> {
     const { PgBoss } = await import('pg-boss');
     const isEmbedded = database.kind === 'pglite';
-    if (isEmbedded) await database.executeSql(TABLES);
-    else {
-      await database.transaction(async (sql) => {
-        await sql.executeSql('SELECT pg_advisory_xact_lock($1)', [TABLES_LOCK]);
-        await sql.executeSql(TABLES);
-      });
-    }
     const boss = new PgBoss({
       db: database,
       backend: database.kind,
@@ -85,7 +78,16 @@ export class StudyDatabase {
       monitorVacuum: false,
     });
     boss.on('error', onTrouble);
-    await boss.start();
+    if (isEmbedded) {
+      await database.executeSql(TABLES);
+      await boss.start();
+    } else {
+      await database.transaction(async (sql) => {
+        await sql.executeSql('SELECT pg_advisory_xact_lock($1)', [TABLES_LOCK]);
+        await sql.executeSql(TABLES);
+        await boss.start();
+      });
+    }
     return new StudyDatabase(database, boss);
   }
 
@@ -94,10 +96,13 @@ export class StudyDatabase {
     await this.#database.close();
   }
 
-  /** Creates the study and its queue, if it is not there yet. */
-  async create(spec: StudySpec): Promise<SqlStore> {
+  /**
+   * Creates the study and its queue, if it is not there yet.
+   * @param heartbeatSeconds how long a worker may be silent, at least 10
+   */
+  async create(spec: StudySpec, heartbeatSeconds = HEARTBEAT_SECONDS): Promise<SqlStore> {
     const id = studyId(spec);
-    await this.#openQueue(id);
+    await this.#openQueue(id, heartbeatSeconds);
     await this.#database.transaction(async (sql) => {
       const { rows } = await sql.executeSql(
         `INSERT INTO ${SCHEMA}.study (id, spec) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id`,
@@ -148,10 +153,10 @@ export class StudyDatabase {
     });
   }
 
-  async #openQueue(id: string): Promise<void> {
+  async #openQueue(id: string, heartbeatSeconds = HEARTBEAT_SECONDS): Promise<void> {
     if (this.#known.has(id)) return;
     // In the embedded database a worker that is silent is not dead: a laptop may have slept.
-    const heartbeat = this.#database.kind === 'pglite' ? {} : { heartbeatSeconds: HEARTBEAT_SECONDS };
+    const heartbeat = this.#database.kind === 'pglite' ? {} : { heartbeatSeconds };
     await this.#boss.createQueue(queueOf(id), {
       retryLimit: RETRY_LIMIT,
       retryDelay: 0,
