@@ -55,7 +55,7 @@ const KNOWN: readonly Known[] = [
 
 /** @param isBinarized of the images that are measured: numbers of grey ones are of another scale */
 export function referenceOf(config: VaeConfig, isBinarized: boolean, measure: Measure): Reference | undefined {
-  if (config.likelihood !== 'bernoulli' || config.beta !== 1) return undefined;
+  if (config.arch !== 'dense' || config.likelihood !== 'bernoulli' || config.beta !== 1) return undefined;
   const own = {
     hidden: config.hidden.join(),
     activation: config.activation,

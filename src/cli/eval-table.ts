@@ -29,6 +29,8 @@ export function rowsOf(evaluation: Evaluation, context: EvalContext): EvalRow[] 
   const { config, pixels, isBinarized, testCount, trainCount } = context;
   const { elbo, kl, bound, aggregate, samples } = evaluation;
   const term = elbo.term.toUpperCase();
+  // One step alone says nothing of how images differ.
+  const known = Number.isFinite(bound.standardError);
   const nats = (value: number) => value.toFixed(2);
   const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
   const test = `${thousands(testCount)} ${pixels} test images`;
@@ -65,8 +67,8 @@ export function rowsOf(evaluation: Evaluation, context: EvalContext): EvalRow[] 
       key: 'iwNll',
       name: `NLL, ${thousands(bound.samples)} samples`,
       value: bound.nll,
-      text: `${nats(bound.nll)} ± ${bound.standardError.toFixed(2)}`,
-      says: `nats per image, importance-weighted bound on −log p(x) of the first ${thousands(bound.images)} of the ${pixels} test images; ± the standard error over images`,
+      text: nats(bound.nll) + (known ? ` ± ${bound.standardError.toFixed(2)}` : ''),
+      says: `nats per image, importance-weighted bound on −log p(x) of the first ${thousands(bound.images)} of the ${pixels} test images${known ? '; ± the standard error over images' : ''}`,
       ...reference('nll'),
     },
     {

@@ -5,6 +5,7 @@ import {
   type Binarization,
   createDevice,
   type DataSet,
+  describeLayers,
   evaluateVae,
   loadMnist,
   readSafetensors,
@@ -141,7 +142,7 @@ function headerOf(
   { pixels, isBinarized }: EvalContext,
   adapter: string,
 ): string[] {
-  const layers = [images.rows * images.columns * images.channels, ...config.hidden, config.latent].join('-');
+  const layers = `${images.rows * images.columns * images.channels}-${describeLayers(config)}`;
   const objective = config.objective === 'iwae' ? `IWAE, ${config.iwSamples} samples` : 'ELBO';
   const trained = config.binarize === 'dynamic';
   const lines = [

@@ -10,12 +10,17 @@ import { defineModel, type ModelDefinition, pixelsOf, settle } from '../train/mo
 import { ConfigError, type VaeConfig, vaeSettings } from './config.ts';
 import { convDecoder, convEncoder } from './conv.ts';
 
+/** The encoder but for its heads: images (B, D) -> (B, width). */
+export function encodeHidden(tape: Tape, x: Value, config: VaeConfig): Value {
+  const { arch, hidden, activation: after } = config;
+  return arch === 'conv' ? convEncoder(tape, x, config) : denseStack(tape, x, hidden, 'encoder', after);
+}
+
 /** q(z|x): images (B, D) -> (B, 2 L), μ, then log σ². Both heads are one product. */
 function encode(tape: Tape, x: Value, config: VaeConfig): Value {
-  const { arch, hidden, latent, activation: after } = config;
+  const { latent } = config;
   const parts = ['mu', 'logvar'].map((name) => ({ name, rows: latent }));
-  const code = arch === 'conv' ? convEncoder(tape, x, config) : denseStack(tape, x, hidden, 'encoder', after);
-  return dense(tape, code, 2 * latent, { name: 'mu+logvar', parts });
+  return dense(tape, encodeHidden(tape, x, config), 2 * latent, { name: 'mu+logvar', parts });
 }
 
 /** p(x|z) but for its last layer, which training has together with the loss. */

@@ -5,7 +5,7 @@ import { BufferPool, upload } from '../../gpu/tensor.ts';
 import { flattenParameters } from '../../nn/parameters.ts';
 import { mostBytes } from '../../train/batches.ts';
 import { Evaluator } from '../../train/evaluator.ts';
-import { pixelsOf, settle } from '../../train/model.ts';
+import { settle } from '../../train/model.ts';
 import { ConfigError, type VaeConfig } from '../config.ts';
 import { type Elbo, elboOf } from '../elbo.ts';
 import { vae } from '../model.ts';
@@ -51,10 +51,6 @@ export function measureBound(
   set: ImageSet,
   { samples, onImages }: { samples: number; onImages?: (done: number) => void },
 ): Promise<ImportanceEstimate> {
-  const most = Math.floor(mostBytes(device) / 4 / Math.max(pixelsOf(model.images), ...model.config.hidden));
-  if (samples > most) {
-    throw new ConfigError(`eval: ${samples} samples for an image, the adapter has room for ${most}: ask for fewer`);
-  }
   const others: Partial<VaeConfig> = {
     objective: 'iwae',
     iwSamples: samples,
@@ -64,6 +60,11 @@ export function measureBound(
     freeBits: 0,
     sigma: sigmaOf(model),
   };
+  const { widest } = settle(vae, { ...model.config, ...others, binarize: 'none' }, model.images);
+  const most = Math.floor((mostBytes(device) * samples) / (4 * widest));
+  if (samples > most) {
+    throw new ConfigError(`eval: ${samples} samples for an image, the adapter has room for ${most}: ask for fewer`);
+  }
   return withEvaluator(device, model, others, set, imagesPerStep(samples), async (evaluator) => {
     const means: { value: number; images: number }[] = [];
     let done = 0;

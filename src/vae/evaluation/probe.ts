@@ -1,12 +1,13 @@
 import type { DataSet } from '../../data/dataset.ts';
 import type { Device } from '../../gpu/device.ts';
-import { dense, denseStack } from '../../nn/dense.ts';
+import { dense } from '../../nn/dense.ts';
 import { softmaxCrossEntropy } from '../../nn/loss.ts';
 import { initialParameters, type NamedTensor } from '../../nn/parameters.ts';
 import { stopGradient, type Tape, type Value } from '../../nn/tape.ts';
 import { imageShapeOf } from '../../train/data.ts';
 import { defineModel, settle } from '../../train/model.ts';
 import { createTrainer } from '../../train/trainer.ts';
+import { encodeHidden } from '../model.ts';
 import type { VaeFile } from '../model-file.ts';
 import { accuracyOf } from './classifier.ts';
 
@@ -26,9 +27,9 @@ export async function probeAccuracy(
   scale: { mean: Float64Array; variance: Float64Array },
   onProgress: (part: number) => void = () => {},
 ): Promise<number> {
-  const { hidden, latent, activation } = config;
+  const { latent } = config;
   const logits = (tape: Tape, x: Value): Value => {
-    const mu = dense(tape, denseStack(tape, x, hidden, 'encoder', activation), latent, { name: 'mu' });
+    const mu = dense(tape, encodeHidden(tape, x, config), latent, { name: 'mu' });
     return dense(tape, stopGradient(mu), tape.images.classes, { name: 'probe' });
   };
   const definition = defineModel({
