@@ -44,7 +44,7 @@ export interface VaeConfig extends TrainConfig {
 }
 
 /** More samples than any buffer has room for. */
-const MOST_SAMPLES = 2 ** 20;
+export const MOST_SAMPLES = 2 ** 20;
 
 /** @internal How the VAE's own settings are checked, with their defaults. */
 export const vaeSettings = {

@@ -6,7 +6,7 @@ import { flattenParameters } from '../../nn/parameters.ts';
 import { mostBytes } from '../../train/batches.ts';
 import { Evaluator } from '../../train/evaluator.ts';
 import { settle } from '../../train/model.ts';
-import { ConfigError, type VaeConfig } from '../config.ts';
+import { ConfigError, MOST_SAMPLES, type VaeConfig } from '../config.ts';
 import { type Elbo, elboOf } from '../elbo.ts';
 import { vae } from '../model.ts';
 import type { VaeFile } from '../model-file.ts';
@@ -60,8 +60,8 @@ export function measureBound(
     freeBits: 0,
     sigma: sigmaOf(model),
   };
-  const { widest } = settle(vae, { ...model.config, ...others, binarize: 'none' }, model.images);
-  const most = Math.floor((mostBytes(device) * samples) / (4 * widest));
+  const { widest } = settle(vae, { ...model.config, ...others, iwSamples: 1 }, model.images);
+  const most = Math.min(MOST_SAMPLES, Math.floor(mostBytes(device) / (4 * widest)));
   if (samples > most) {
     throw new ConfigError(`eval: ${samples} samples for an image, the adapter has room for ${most}: ask for fewer`);
   }
