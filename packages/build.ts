@@ -131,7 +131,7 @@ async function bundle(
   await build.close();
   for (const file of output) {
     const path = join(folder, file.fileName);
-    if (file.type === 'asset') withoutShaders(path);
+    if (file.type === 'asset') withoutSources(path);
     else if (file.fileName.startsWith(FOREIGN)) shrink(path);
   }
   return output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
@@ -150,11 +150,13 @@ function shrink(path: string): void {
   rmSync(`${path}.map`);
 }
 
-/** A shader is readable in the code itself. */
-function withoutShaders(path: string): void {
+/** Sources that a source map names without their text: a shader is readable in the code itself, and few step through the checks. */
+const NAMED_ONLY = /\.wgsl$|\/src\/check\//;
+
+function withoutSources(path: string): void {
   if (!existsSync(path)) return;
   const map = JSON.parse(readFileSync(path, 'utf8')) as { sources: string[]; sourcesContent: (string | null)[] };
-  map.sourcesContent = map.sources.map((source, i) => (source.endsWith('.wgsl') ? null : map.sourcesContent[i]!));
+  map.sourcesContent = map.sources.map((source, i) => (NAMED_ONLY.test(source) ? null : map.sourcesContent[i]!));
   writeFileSync(path, JSON.stringify(map));
 }
 
