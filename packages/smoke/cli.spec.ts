@@ -15,7 +15,7 @@ test.afterAll(() => remove(folder));
 const { WEBGPU_VAE_ADAPTER } = process.env;
 const TRAIN = [
   'train',
-  ...['--train-size', '640', '--test-size', '100', '--epochs', '4', '--hidden', '64', '--variant', 'default'],
+  ...['--train-size', '2560', '--test-size', '100', '--epochs', '1', '--hidden', '64', '--variant', 'default'],
   ...(WEBGPU_VAE_ADAPTER ? ['--adapter', WEBGPU_VAE_ADAPTER] : []),
 ];
 
