@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
-import { minifySync } from 'rolldown/utils';
+import { minifySync, parseSync } from 'rolldown/utils';
 import { reflectionPlugin } from './reflection.ts';
 import { shaderPlugin } from './shaders.ts';
 import { writeTypes } from './types.ts';
@@ -153,10 +153,23 @@ function shrink(path: string): void {
 /** Sources that a source map names without their text: a shader is readable in the code itself, and few step through the checks. */
 const NAMED_ONLY = /\.wgsl$|\/src\/check\//;
 
+/** A source with every line and column where it was: the declarations have the comments, too. */
+function uncommented(code: string, name: string): string {
+  let text = code;
+  for (const { start, end } of parseSync(name, code).comments.toReversed()) {
+    const blank = code.slice(start, end).replace(/[^\n]/g, ' ');
+    text = text.slice(0, start) + blank + text.slice(end);
+  }
+  return text.replace(/[ ]+$/gm, '');
+}
+
 function withoutSources(path: string): void {
   if (!existsSync(path)) return;
-  const map = JSON.parse(readFileSync(path, 'utf8')) as { sources: string[]; sourcesContent: (string | null)[] };
-  map.sourcesContent = map.sources.map((source, i) => (NAMED_ONLY.test(source) ? null : map.sourcesContent[i]!));
+  const map = JSON.parse(readFileSync(path, 'utf8')) as { sources: string[]; sourcesContent: string[] };
+  const contents = map.sources.map((source, i) =>
+    NAMED_ONLY.test(source) ? null : uncommented(map.sourcesContent[i]!, source),
+  );
+  Object.assign(map, { sourcesContent: contents });
   writeFileSync(path, JSON.stringify(map));
 }
 
