@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { loadImage } from '@napi-rs/canvas';
 import { levelsOf } from '../support/pixels.ts';
-import { expect, idle, panel, pause, press, saved, stepOnce, watchDevices } from './page.ts';
+import { expect, idle, panel, pause, press, saved, stepOnce, stored, watchDevices } from './page.ts';
 import { lossOf, openSite, stepOf, test } from './site.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -74,6 +74,8 @@ test('a visitor trains, explores, saves, reloads and goes on with the same numbe
   await stepOnce(page);
   expect(await lossOf(page), 'loss of the step after the checkpoint').toBe(loss);
 
+  // To be done and to be kept are two things.
+  await expect.poll(async () => (await stored(page))[0]).toBe(`seed 0, step ${saved + 1}`);
   await page.reload();
   await idle(page);
   await press(page, 'Resume last session');
