@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { takeFirst } from '../src/data/dataset.ts';
 import { createDevice, createVae, type DataSet, type Device, elboOf, loadMnist, type VaeConfig } from '../src/index.ts';
 import { imageShapeOf } from '../src/train/data.ts';
+import { measureBound } from '../src/vae/evaluation/bound.ts';
 import { describeMachine, machineLine, shortDescription } from './machine.ts';
 import { type Curves, curvesAsCsv, curvesAsPicture } from './model-curves.ts';
 import { modelFlops } from './model-flops.ts';
@@ -22,6 +23,8 @@ const USAGE = `Usage: npm run bench:models [-- options]
   --seeds <numbers>     default 0; of several the medians are shown
   --batch <n>, --lr <x> as of train
   --train-size <n>, --test-size <n>, --data <folder>   as of train
+  --iw <samples>        also −log p(x) by importance weighting, with so many z for each image
+  --iw-images <n>       of so many test images, the first ones; default 1000
   --curves <file>       writes −ELBO after every epoch over the arithmetic up to then: .png a picture, else CSV
   --json                print one JSON object on one line and nothing else
   --adapter <name>      part of an adapter's name; default: the best one
@@ -35,6 +38,8 @@ interface Run {
   elbo: number;
   reconstruction: number;
   kl: number;
+  /** −log p(x), where asked for. */
+  iw_nll?: number;
   /** −ELBO of the test images after every epoch. */
   curve: number[];
 }
@@ -86,6 +91,8 @@ async function main(): Promise<void> {
       'train-size': text,
       'test-size': text,
       data: text,
+      iw: text,
+      'iw-images': { ...text, default: '1000' },
       curves: text,
       adapter: text,
       json: { type: 'boolean', default: false },
@@ -101,6 +108,8 @@ async function main(): Promise<void> {
     ...(values.batch !== undefined && { batch: oneNumber('batch', values.batch) }),
     ...(values.lr !== undefined && { learningRate: Number(values.lr) }),
   };
+  const samples = values.iw === undefined ? undefined : oneNumber('iw', values.iw);
+  const iw = samples === undefined ? undefined : { samples, images: oneNumber('iw-images', values['iw-images']) };
   const full = await loadMnist(values.data);
   const part = (set: DataSet['train'], option: 'train-size' | 'test-size') =>
     values[option] === undefined ? set : takeFirst(set, oneNumber(option, values[option]));
@@ -112,7 +121,7 @@ async function main(): Promise<void> {
   try {
     for (const latent of latents) {
       for (const { name, layers } of models) {
-        rows.push(await measure(device, data, name, { ...shared, ...layers, latent }, seeds));
+        rows.push(await measure(device, data, name, { ...shared, ...layers, latent }, seeds, iw));
         // Hours may lie between two of them: what is known is kept.
         if (values.curves !== undefined) await writeCurves(values.curves, rows, title);
       }
@@ -130,6 +139,7 @@ async function measure(
   model: string,
   config: Partial<VaeConfig>,
   seeds: readonly number[],
+  iw: { samples: number; images: number } | undefined,
 ): Promise<Row> {
   const gflop_per_step = significant(modelFlops(config, imageShapeOf(data.train)) / 1e9);
   const row: Row = { model, latent: config.latent!, parameters: 0, gflop_per_step, steps: 0, runs: [] };
@@ -144,7 +154,18 @@ async function measure(
       const curve = trained.history.map(({ test }) => elboOf(test).minusElbo);
       row.parameters = trained.table.count;
       row.steps = trained.steps;
-      row.runs.push({ seed, seconds: median(times), elbo, reconstruction, kl, curve });
+      const run = { seed, seconds: median(times), elbo, reconstruction, kl, curve };
+      if (!iw) {
+        row.runs.push(run);
+        continue;
+      }
+      const found = {
+        config: trained.config,
+        images: imageShapeOf(data.train),
+        parameters: await trained.parameters(),
+      };
+      const set = takeFirst(data.test, Math.min(iw.images, data.test.count));
+      row.runs.push({ ...run, iw_nll: (await measureBound(device, found, set, { samples: iw.samples })).nll });
     } finally {
       trained.dispose();
     }
@@ -153,11 +174,14 @@ async function measure(
 }
 
 function tableOf(rows: readonly Row[]): string {
-  const header = ['model', 'latent', 'parameters', 'GFLOP/step', 'TFLOP', 's/epoch', 'GFLOP/s', '−ELBO', 'BCE', 'KL'];
+  const costs = ['parameters', 'GFLOP/step', 'TFLOP', 's/epoch', 'GFLOP/s'];
+  const hasBound = rows.some(({ runs }) => runs[0]!.iw_nll !== undefined);
+  const header = ['model', 'latent', ...costs, '−ELBO', 'BCE', 'KL', ...(hasBound ? ['IW-NLL'] : [])];
   return table(
     header,
     rows.map(({ model, latent, parameters, gflop_per_step, steps, runs }) => {
-      const of = (field: 'seconds' | 'elbo' | 'reconstruction' | 'kl') => median(runs.map((run) => run[field]));
+      const of = (field: 'seconds' | 'elbo' | 'reconstruction' | 'kl' | 'iw_nll') =>
+        median(runs.map((run) => run[field] ?? Number.NaN));
       const gflop = gflop_per_step * steps;
       return [
         model,
@@ -170,6 +194,7 @@ function tableOf(rows: readonly Row[]): string {
         of('elbo').toFixed(2),
         of('reconstruction').toFixed(2),
         of('kl').toFixed(2),
+        ...(hasBound ? [of('iw_nll').toFixed(2)] : []),
       ];
     }),
   );

@@ -55,7 +55,7 @@ for (const [args, says] of [
 
 test('models: a table of small trainings, and a name that is none', async () => {
   const size = ['--train-size', '64', '--test-size', '16', '--batch', '32', '--epochs', '1'];
-  const given = ['--model', '8', '--latent', '2,3', '--seeds', '0,1', ...size, ...ADAPTER];
+  const given = ['--model', '8', '--latent', '2,3', '--seeds', '0,1', '--iw', '20', ...size, ...ADAPTER];
   const { stdout } = await run('bench/models.ts', given);
   expect(stdout).toContain('MNIST, 64 training and 16 test images; epochs: 1; seeds: 0, 1\n');
   const lines = stdout.trimEnd().split('\n').slice(-2);
@@ -64,8 +64,11 @@ test('models: a table of small trainings, and a name that is none', async () => 
     ['8', '2', '13396', '0.002016'],
     ['8', '3', '13422', '0.002021'],
   ]);
-  const [elbo, bce, kl] = rows[0]!.slice(-4, -1).map(Number) as [number, number, number];
+  const [elbo, bce, kl, nll] = rows[0]!.slice(-5, -1).map(Number) as [number, number, number, number];
   expect(Math.abs(bce + kl - elbo)).toBeLessThan(0.02);
+  // Twenty z are a tighter bound than one, but for the luck of drawing; −log p(x) is not much below a model that has hardly learned.
+  expect(nll).toBeLessThan(elbo + 0.5);
+  expect(nll).toBeGreaterThan(elbo - 5);
   const failure = await run('bench/models.ts', ['--model', '8-x']).catch((error) => error);
   expect(failure).toMatchObject({
     code: 1,
