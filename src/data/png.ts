@@ -49,7 +49,8 @@ export async function readPng(bytes: Uint8Array, name: string, channels = 1): Pr
     const png = decode(bytes, { checkCrc: true });
     return pictureOf(png.palette ? { ...png, ...rgbOf(convertIndexedToRgb(png), png) } : png, channels);
   } catch (error) {
-    const reason = (error as Error).message;
+    // The decoder quotes what it found, which may be anything.
+    const reason = (error as Error).message.replace(/[^ -~]+/g, '?');
     throw new DataError(
       `read ${name}: expected a whole PNG picture, got one that is broken (${reason}): get it again`,
       {

@@ -1,7 +1,12 @@
 /** What reads files from strangers, each with good files to start from and with what must hold of whatever it accepts. */
 import { gzipSync } from 'node:zlib';
+import { encode } from 'fast-png';
+import { zipSync } from 'fflate';
+import { parseImages, parseLabels, unpackNpz } from '../../src/data/arrays.ts';
 import { DataError, imageLength } from '../../src/data/dataset.ts';
 import { parseIdxImages, parseIdxLabels } from '../../src/data/idx.ts';
+import { writeNpy } from '../../src/data/npy.ts';
+import { readPng } from '../../src/data/png.ts';
 import { unpack } from '../../src/data/unpack.ts';
 import { initialParameters } from '../../src/nn/parameters.ts';
 import { readSafetensors, SafetensorsError, writeSafetensors } from '../../src/train/safetensors.ts';
@@ -53,6 +58,15 @@ function idx(sizes: number[]): Uint8Array {
 
 const images = idx([5, 3, 4]);
 const labels = idx([9]);
+const array = writeNpy(
+  Uint8Array.from({ length: 60 }, (_, i) => i),
+  [5, 3, 4],
+);
+const classes = writeNpy(Uint32Array.of(3, 1, 4, 1, 5), [5]);
+const npz = zipSync({ 'x_train.npy': array, 'y_train.npy': classes });
+const pngs = ([1, 2, 3, 4] as const).map((channels) =>
+  encode({ width: 4, height: 3, channels, data: new Uint8Array(12 * channels).fill(99) }),
+);
 const model = writeSafetensors(parameters, { format: 'pt', config: JSON.stringify(config) });
 const half = fileOf(
   `{"__metadata__":null,"module.a":${entry([2, 3], [0, 12], 'F16')},"b":${entry([4], [12, 20], 'BF16')}}`,
@@ -111,6 +125,42 @@ export const targets: Target[] = [
       const parsed = parseIdxLabels(bytes, 'labels');
       must(parsed.length === bytes.length - 8 && parsed.length > 0, 'the labels are not the data');
       return parsed;
+    },
+  },
+  {
+    name: 'NPY images',
+    errors: [DataError],
+    mutate: (random) => mutateBytes(array, random),
+    read(bytes) {
+      const parsed = parseImages(bytes, 'x.npy');
+      must(parsed.images.length === parsed.count * imageLength(parsed), 'the sizes are not those of the data');
+      return parsed;
+    },
+  },
+  {
+    name: 'NPY labels',
+    errors: [DataError],
+    mutate: (random) => mutateBytes(classes, random),
+    read(bytes) {
+      const parsed = parseLabels(bytes, 'y.npy');
+      must(parsed.length <= bytes.length, 'there are more labels than bytes');
+      return parsed;
+    },
+  },
+  {
+    name: 'NPZ',
+    errors: [DataError],
+    mutate: (random) => mutateBytes(npz, random),
+    read: (bytes) => unpackNpz(bytes, 'mine.npz'),
+  },
+  {
+    name: 'PNG',
+    errors: [DataError],
+    mutate: (random) => mutateBytes(random.pick(pngs), random),
+    async read(bytes) {
+      const { levels, rows, columns } = await readPng(bytes, 'x.png');
+      must(levels.length === rows * columns, 'the size is not that of the data');
+      return levels;
     },
   },
   {
