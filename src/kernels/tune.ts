@@ -76,7 +76,7 @@ export async function tuneGemm(
   for (const problem of [...problems].sort((a, b) => work(b) - work(a))) {
     if (problemKey(problem) in result.variants) continue;
     if (problem.operation === 'conv') {
-      // One variant is far ahead of the others, on every adapter that was measured: docs/benchmarks.md.
+      // Not measured: the default is what was found to suit convolutions, see defaultVariant.
       result.variants[problemKey(problem)] = defaultVariant(device, problem);
       continue;
     }
