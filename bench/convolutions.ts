@@ -74,7 +74,7 @@ async function main(): Promise<void> {
       entries.map(({ name, vae, ms, processorMs }) => {
         const flops = stepFlops(vae.settled.problems) / 1e6;
         const [typical, used] = [median(ms), median(processorMs)];
-        const rates = [typical, used, flops / typical, flops / used].map(significant);
+        const rates = [typical, used, flops / typical, flops / used].map((rate) => significant(rate));
         return [name, significant(flops / 1e3), rates[0]!, rates[1]!, rates[2]!, rates[3]!];
       }),
     ),

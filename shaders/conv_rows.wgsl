@@ -1,6 +1,6 @@
 // conv, gather and spread: what the product's rows and k are. A row is a position of a grid, its elements are a patch of the
 // source, operand a: k counts the patch's numbers, (tap row, tap column, channel). Operand b is weight.
-// conv_gather.wgsl or conv_spread.wgsl gives source() and patches(part), conv_vec4.wgsl reads.
+// conv_gather.wgsl or conv_spread.wgsl gives source() and patches(part), conv_vec4.wgsl reads. `current` is set by row_problem().
 
 struct Source { rows: u32, columns: u32, channels: u32 }
 
@@ -18,6 +18,9 @@ struct Patches {
   along_column: i32,
 }
 
+// Those of this tile, kept because a phase costs divisions.
+var<private> current: Patches;
+
 struct Tap { row: u32, column: u32, channel: u32 }
 
 fn tap_at(k: u32, channels: u32, columns: u32) -> Tap {
@@ -30,7 +33,7 @@ fn tap_at(k: u32, channels: u32, columns: u32) -> Tap {
 struct RowBlocks { y: vec4i, x: vec4i, first: vec4i, tap_columns: u32 }
 
 fn a_blocks(p: Problem, row: u32) -> RowBlocks {
-  let g = patches(p.part);
+  let g = current;
   let s = source();
   let positions = min(row + NUMBERS, vec4u(p.M - 1u));
   let lines = quotients(positions, g.columns);
@@ -46,16 +49,10 @@ fn is_inside(y: i32, x: i32, s: Source) -> bool {
   return (bitcast<u32>(y) < s.rows) & (bitcast<u32>(x) < s.columns);
 }
 
-// What the loop needs of patches(), kept because a phase costs divisions: first, along_row, along_column, tap_columns.
-var<private> weight_taps: vec4i;
-
-fn open_weight_taps(part: u32) {
-  let g = patches(part);
-  weight_taps = vec4i(g.first, g.along_row, g.along_column, i32(g.tap_columns));
-}
-
 fn row_problem(M: u32, N: u32, row_tile: u32, part: u32, b_along_k: bool) -> Problem {
   let g = patches(part);
+  current = g;
+  // Of g, which is uniform to the compiler: a core's barriers need that.
   let K = g.tap_rows * g.tap_columns * source().channels;
   // Strides say only which neighbours threads of gemm_tile.wgsl read together.
   return Problem(M, N, K, 0u, 1u, select(0u, 1u, b_along_k), 0u, true, b_along_k, row_tile, part);

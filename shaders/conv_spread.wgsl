@@ -16,14 +16,20 @@ struct Phase {
 
 fn phase_of(phase: u32, size: u32, K: u32) -> Phase {
   let stride = params.stride;
-  let tap = (phase + params.padding) % stride;
-  let taps = (K + stride - 1u - min(tap, K)) / stride;
-  let corner = i32((phase + params.padding) / stride) - i32(taps) + 1;
-  return Phase((size + stride - 1u - min(phase, size)) / stride, tap, taps, corner);
+  let whole = quotient(phase + params.padding, stride);
+  let tap = phase + params.padding - whole * stride;
+  let taps = quotient(K + stride - 1u - min(tap, K), stride);
+  let corner = i32(whole) - i32(taps) + 1;
+  return Phase(quotient(size + stride - 1u - min(phase, size), stride), tap, taps, corner);
 }
 
-fn row_phase(part: u32) -> Phase { return phase_of(part / params.stride, params.H, params.KH); }
-fn column_phase(part: u32) -> Phase { return phase_of(part % params.stride, params.W, params.KW); }
+fn row_phase(part: u32) -> Phase {
+  return phase_of(quotient(part, params.stride), params.H, params.KH);
+}
+
+fn column_phase(part: u32) -> Phase {
+  return phase_of(part - quotient(part, params.stride) * params.stride, params.W, params.KW);
+}
 
 // Taps in reverse: the last one reaches the first row of the patch.
 fn patches(part: u32) -> Patches {
@@ -46,7 +52,7 @@ fn problem(row_tile: u32) -> Problem {
   let parts = params.stride * params.stride;
   for (; part < parts; part++) {
     M = params.B * row_phase(part).size * column_phase(part).size;
-    let tiles = (M + params.tile_rows - 1u) / params.tile_rows;
+    let tiles = quotient(M + params.tile_rows - 1u, params.tile_rows);
     if (tile < tiles) {
       break;
     }
@@ -59,11 +65,10 @@ fn problem(row_tile: u32) -> Problem {
 fn channels() -> u32 { return params.C; }
 
 fn destination(part: u32, row: u32) -> u32 {
-  let rows = row_phase(part).size;
-  let columns = column_phase(part).size;
-  let line = quotient(row, columns);
-  let image = quotient(line, rows);
-  let y = (line - image * rows) * params.stride + part / params.stride;
-  let x = (row - line * columns) * params.stride + part % params.stride;
+  let line = quotient(row, current.columns);
+  let image = quotient(line, current.rows);
+  let phase_row = quotient(part, params.stride);
+  let y = (line - image * current.rows) * params.stride + phase_row;
+  let x = (row - line * current.columns) * params.stride + part - phase_row * params.stride;
   return (image * params.H + y) * params.W + x;
 }

@@ -29,7 +29,6 @@ struct Blocks {
 }
 
 fn b_blocks(p: Problem, column: u32) -> Blocks {
-  open_weight_taps(p.part);
   if (p.b_along_k) {
     return Blocks(min(column + NUMBERS, vec4u(p.N - 1u)), 0u, p.K - 4u, true);
   }
@@ -37,8 +36,8 @@ fn b_blocks(p: Problem, column: u32) -> Blocks {
 }
 
 fn vectors(b: Blocks, k: u32) -> Indices {
-  let tap = tap_at(min(k, b.last), source().channels, u32(weight_taps.w));
-  let weight = u32(weight_taps.x + i32(tap.row) * weight_taps.y + i32(tap.column) * weight_taps.z);
+  let tap = tap_at(min(k, b.last), source().channels, current.tap_columns);
+  let weight = u32(current.first + i32(tap.row) * current.along_row + i32(tap.column) * current.along_column);
   let row = weight * params.C + b.row + select(tap.channel, 0u, b.along_k);
   let column = b.column + select(0u, tap.channel, b.along_k);
   return to_indices((min(row, vec4u(params.weight_rows - 1u)) * params.OC + column) >> vec4u(2u));

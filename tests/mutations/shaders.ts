@@ -398,8 +398,8 @@ export const SHADER_MUTATIONS: Mutation[] = [
   {
     name: 'the phases of a spread begin at the wrong tap',
     file: 'shaders/conv_spread.wgsl',
-    search: 'let tap = (phase + params.padding) % stride;',
-    replace: 'let tap = phase % stride;',
+    search: 'let tap = phase + params.padding - whole * stride;',
+    replace: 'let tap = phase;',
     target: CONV,
   },
   {
