@@ -24,9 +24,9 @@ const FIELDS: readonly FieldOptions[] = [
   { name: 'likelihood', label: 'Likelihood', mode: 'choice', rare: true },
   { name: 'sigma', label: 'σ of Gaussian pixels', mode: 'text', rare: true },
   { name: 'binarize', label: 'Pixels', mode: 'choice', rare: true },
-  { name: 'betaWarmup', label: 'Steps until β is full', mode: 'numeric', rare: true },
+  { name: 'betaWarmup', label: 'Warm-up of KL, in steps', mode: 'numeric', rare: true },
   { name: 'freeBits', label: 'Free nats per dimension', mode: 'decimal', rare: true },
-  { name: 'lrSchedule', label: 'Learning rate over time', mode: 'choice', rare: true },
+  { name: 'lrSchedule', label: 'Rate over time', mode: 'choice', rare: true },
 ];
 
 interface Field {
