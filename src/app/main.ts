@@ -35,12 +35,27 @@ import { type BuildOptions, Session } from './session.ts';
 import { DEFAULTS, hasSettings, parseHash } from './settings.ts';
 import { Status } from './status.ts';
 import './style.css';
-import { Tour } from './tour.ts';
+import type { Tour } from './tour.ts';
 import { Views } from './views.ts';
 
 const main = element('main', {});
 const alerts = new Alerts(() => main.querySelector('button'));
 const status = new Status();
+let tour: Tour | undefined;
+const tourButton = button(
+  'Take the tour',
+  () => {
+    // Loaded when it is wanted.
+    import('./tour.ts').then(
+      (loaded) => {
+        tour ??= new loaded.Tour(tourButton);
+        tour.begin();
+      },
+      (error) => alerts.error('The tour could not be loaded', error),
+    );
+  },
+  { class: 'tour-begin' },
+);
 const header = element(
   'header',
   {},
@@ -50,7 +65,7 @@ const header = element(
     {},
     'A variational autoencoder learns handwritten digits on your GPU, in this page. Nothing leaves your computer.',
   ),
-  new Tour().root,
+  tourButton,
   status.root,
 );
 document.querySelector('#app')!.replaceChildren(header, alerts.root, main);

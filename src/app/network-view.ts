@@ -1,12 +1,14 @@
 import type { VaeConfig } from 'webgpu-vae';
-// biome-ignore lint/style/noRestrictedImports: the text of the file, to be read.
-import source from '../vae/model.ts?raw';
 import { element, region } from './dom.ts';
 import { explained } from './glossary.ts';
 import type { Session } from './session.ts';
 
-/** The part of the file that defines the model: its two halves, and its loss. */
-const CODE = source.slice(Math.max(0, source.indexOf('/** q(z|x)')), source.indexOf('export type VaeViews'));
+/** The part of the file that defines the model: its two halves, and its loss. Few visitors read it. */
+async function code(): Promise<string> {
+  // biome-ignore lint/style/noRestrictedImports: the text of the file, to be read.
+  const { default: source } = await import('../vae/model.ts?raw');
+  return source.slice(Math.max(0, source.indexOf('/** q(z|x)')), source.lastIndexOf('/**')).trim();
+}
 
 /** The network's layers with their sizes, beside the code that defines it. */
 export class NetworkView {
@@ -17,23 +19,19 @@ export class NetworkView {
 
   constructor(session: Session) {
     this.#session = session;
+    const text = element('code', {});
+    const details = element(
+      'details',
+      {},
+      element('summary', {}, 'The code that defines it'),
+      element('pre', { tabindex: 0, 'aria-label': 'The code that defines the network' }, text),
+    );
+    details.addEventListener('toggle', () => {
+      if (details.open) code().then((lines) => text.replaceChildren(lines), session.onError);
+    });
     this.root = region(
       'The network',
-      element(
-        'div',
-        { class: 'network' },
-        element('div', {}, this.#layers, this.#text),
-        element(
-          'details',
-          {},
-          element('summary', {}, 'The code that defines it'),
-          element(
-            'pre',
-            { tabindex: 0, 'aria-label': 'The code that defines the network' },
-            element('code', {}, CODE.trim()),
-          ),
-        ),
-      ),
+      element('div', { class: 'network' }, element('div', {}, this.#layers, this.#text), details),
     );
     session.listen((event) => {
       if (event === 'model') this.#show();

@@ -35,8 +35,7 @@ const STATIONS: readonly { view: string; text: string }[] = [
 
 /** A guided tour of the page, which can be left at any time; the page can be used meanwhile. */
 export class Tour {
-  /** Begins it. */
-  readonly root: HTMLButtonElement;
+  #begin: HTMLElement;
   #panel: HTMLElement;
   #text = element('p', {});
   #count = element('span', { class: 'number' });
@@ -44,8 +43,9 @@ export class Tour {
   #next: HTMLButtonElement;
   #at = -1;
 
-  constructor() {
-    this.root = button('Take the tour', () => this.#go(0), { class: 'tour-begin' });
+  /** @param begin what begins it, and has the focus again at the end */
+  constructor(begin: HTMLElement) {
+    this.#begin = begin;
     this.#back = button('Back', () => this.#go(this.#at - 1));
     this.#next = button('Next', () => this.#go(this.#at + 1), { class: 'primary' });
     this.#panel = element(
@@ -65,6 +65,10 @@ export class Tour {
     this.#panel.addEventListener('keydown', ({ key }) => {
       if (key === 'Escape') this.#leave();
     });
+  }
+
+  begin(): void {
+    this.#go(0);
   }
 
   #go(at: number): void {
@@ -92,6 +96,6 @@ export class Tour {
   #leave(): void {
     this.#mark(undefined);
     this.#panel.hidden = true;
-    this.root.focus();
+    this.#begin.focus();
   }
 }
