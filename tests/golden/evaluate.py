@@ -7,7 +7,8 @@ MNIST_FOLDER holds t10k-images-idx3-ubyte (or the same with .gz); the default is
 Prints one line of JSON: bce and kld in nats per image, mean over the test images with one z ~ q(z|x) for each,
 negativeElbo = bce + kld, and loss = bce + beta * kld with the beta of the file's config. All arithmetic is float64.
 The layers come from the tensors' names and shapes: encoder.<i>.weight, mu.weight, logvar.weight, decoder.<i>.weight,
-each (out, in), with a .bias beside it, and ReLU between the layers of encoder and decoder.
+each (out, in), with a .bias beside it, and ReLU between the layers of encoder and decoder, or tanh if the config says so.
+--iw K adds iwNll, the importance-weighted bound with K samples of the first --images test images (Burda et al. 2016).
 """
 
 import argparse
@@ -133,25 +134,45 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-def losses(model, x, eps):
-    """(bce, kld) per image for x (B, D) in [0, 1] and eps (B, latent)."""
+def encode(model, x, activation):
     h = x
     for layer in model["encoder"]:
-        h = relu(dense(h, layer))
-    mu, logvar = dense(h, model["mu"]), dense(h, model["logvar"])
-    h = mu + np.exp(0.5 * logvar) * eps
+        h = activation(dense(h, layer))
+    return dense(h, model["mu"]), dense(h, model["logvar"])
+
+
+def reconstruction(model, z, x, activation):
+    """-log p(x|z) per row."""
+    h = z
     *inner, last = model["decoder"]
     for layer in inner:
-        h = relu(dense(h, layer))
+        h = activation(dense(h, layer))
     logits = dense(h, last)
-    bce = (np.maximum(logits, 0) - logits * x + np.log1p(np.exp(-np.abs(logits)))).sum(axis=1)
+    return (np.maximum(logits, 0) - logits * x + np.log1p(np.exp(-np.abs(logits)))).sum(axis=1)
+
+
+def importance_bound(model, x, eps, activation):
+    """-log of the mean over the samples of p(x, z) / q(z|x), for one image x (D) and eps (K, latent)."""
+    mu, logvar = encode(model, x[None], activation)
+    z = mu + np.exp(0.5 * logvar) * eps
+    prior = -0.5 * (np.log(2 * np.pi) + z**2).sum(axis=1)
+    posterior = -0.5 * (np.log(2 * np.pi) + logvar + eps**2).sum(axis=1)
+    weights = prior - posterior - reconstruction(model, z, x[None], activation)
+    largest = weights.max()
+    return -(largest + np.log(np.exp(weights - largest).mean()))
+
+
+def losses(model, x, eps, activation):
+    """(bce, kld) per image for x (B, D) in [0, 1] and eps (B, latent)."""
+    mu, logvar = encode(model, x, activation)
+    bce = reconstruction(model, mu + np.exp(0.5 * logvar) * eps, x, activation)
     kld = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)
     return bce, kld
 
 
-def beta_of(metadata):
-    """Beta from the config that the file carries; 1 when it carries none."""
-    return float(json.loads(metadata.get("config", "{}")).get("beta", 1))
+def config_of(metadata):
+    """The config that the file carries."""
+    return json.loads(metadata.get("config", "{}"))
 
 
 def baselines(x):
@@ -165,7 +186,7 @@ def baselines(x):
     return {"meanImageBce": cross_entropy(x.mean(axis=0)), "entropy": cross_entropy(x)}
 
 
-def evaluate(model_path, folder, seed):
+def evaluate(model_path, folder, seed, samples, count):
     tensors, metadata = read_safetensors(model_path)
     model = read_model(tensors)
     images = read_test_images(folder)
@@ -173,13 +194,23 @@ def evaluate(model_path, folder, seed):
     if first_layer[0].shape[1] != images.shape[1]:
         raise InputError(f"model: expects {first_layer[0].shape[1]} pixels, the images have {images.shape[1]}")
 
+    config = config_of(metadata)
+    activation = {"relu": relu, "tanh": np.tanh}[config.get("activation", "relu")]
     rng = np.random.default_rng(seed)
     eps = rng.standard_normal((len(images), len(model["mu"][1])))
     parts = [
-        losses(model, images[i : i + CHUNK] / 255.0, eps[i : i + CHUNK]) for i in range(0, len(images), CHUNK)
+        losses(model, images[i : i + CHUNK] / 255.0, eps[i : i + CHUNK], activation)
+        for i in range(0, len(images), CHUNK)
     ]
     bce, kld = (float(np.concatenate(part).mean()) for part in zip(*parts))
-    beta = beta_of(metadata)
+    beta = float(config.get("beta", 1))
+    bound = {}
+    if samples > 0:
+        bounds = [
+            importance_bound(model, x / 255.0, rng.standard_normal((samples, eps.shape[1])), activation)
+            for x in images[:count]
+        ]
+        bound = {"iwNll": float(np.mean(bounds)), "iwSamples": samples, "iwImages": len(bounds)}
     return {
         "images": len(images),
         "negativeElbo": bce + kld,
@@ -188,6 +219,7 @@ def evaluate(model_path, folder, seed):
         "beta": beta,
         "loss": bce + beta * kld,
         "seed": seed,
+        **bound,
         **baselines(images / 255.0),
     }
 
@@ -197,9 +229,11 @@ def main():
     parser.add_argument("model", type=Path, help="model.safetensors")
     parser.add_argument("mnist", type=Path, nargs="?", default=DEFAULT_MNIST, help="folder with the IDX test images")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default 0)")
+    parser.add_argument("--iw", type=int, default=0, help="samples of the importance-weighted bound (default: without)")
+    parser.add_argument("--images", type=int, default=100, help="test images of that bound (default 100)")
     arguments = parser.parse_args()
     try:
-        print(json.dumps(evaluate(arguments.model, arguments.mnist, arguments.seed)))
+        print(json.dumps(evaluate(arguments.model, arguments.mnist, arguments.seed, arguments.iw, arguments.images)))
     except (InputError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"evaluate: {type(error).__name__}: {error}")
 
