@@ -389,10 +389,10 @@ export const SHADER_MUTATIONS: Mutation[] = [
     target: CONV,
   },
   {
-    name: "a quotient's remainder may be as large as the divisor",
+    name: 'a quotient is one too large where the remainder is one less than the divisor',
     file: 'shaders/conv.wgsl',
-    search: 'rest >= vec4i(i32(size))',
-    replace: 'rest > vec4i(i32(size))',
+    search: 'let rest = vec4i(i - near * size);',
+    replace: 'let rest = vec4i(i - near * size) + 1;',
     target: CONV,
   },
   {
