@@ -18,7 +18,8 @@ import {
 const ARCHS: VaeConfig['arch'][] = ['dense', 'conv'];
 const OPTIMIZERS: VaeConfig['optimizer'][] = ['adam', 'adamw'];
 const LR_SCHEDULES: VaeConfig['lrSchedule'][] = ['constant', 'cosine'];
-const LIKELIHOODS: VaeConfig['likelihood'][] = ['bernoulli', 'gaussian'];
+/** Of the pixels given z. */
+export const LIKELIHOODS: VaeConfig['likelihood'][] = ['bernoulli', 'gaussian'];
 const ACTIVATIONS: VaeConfig['activation'][] = ['relu', 'tanh'];
 const OBJECTIVES: VaeConfig['objective'][] = ['elbo', 'iwae'];
 const BINARIZE: VaeConfig['binarize'][] = ['none', 'dynamic'];

@@ -1,11 +1,14 @@
 import { Command } from 'commander';
-import { option, positiveInteger, positiveNumber, text, widths } from './options.ts';
+import type { VaeConfig } from 'webgpu-vae';
+import { LIKELIHOODS } from './model-options.ts';
+import { oneOf, option, positiveInteger, positiveNumber, text, widths } from './options.ts';
 
 /** What `webgpu-vae tune` was asked for. */
 export interface TuneSettings {
   hidden: number[];
   latent: number;
   batch: number;
+  likelihood: VaeConfig['likelihood'];
   /** Pixels of an image. */
   imageSize: number;
   adapter: string | undefined;
@@ -17,6 +20,7 @@ interface TuneOptions {
   hidden: number[];
   latent: number;
   batch: number;
+  likelihood: VaeConfig['likelihood'];
   pixels: number;
   adapter?: string;
   budget: number;
@@ -37,6 +41,16 @@ export function tuneCommand(run: (settings: TuneSettings) => Promise<void>): Com
     )
     .addOption(option('--latent <n>', 'dimensions of the latent space', positiveInteger, { value: 2 }))
     .addOption(option('--batch <n>', 'images per step', positiveInteger, { value: 128 }))
+    .addOption(
+      option(
+        '--likelihood <name>',
+        `distribution of the pixels given z: ${LIKELIHOODS.join(' or ')}`,
+        oneOf(LIKELIHOODS),
+        {
+          value: 'bernoulli',
+        },
+      ),
+    )
     .addOption(option('--pixels <n>', 'pixels of an image', positiveInteger, { value: 784 }))
     .addOption(
       option('--adapter <name>', 'part of the name of the adapter to use (default: the fastest; see doctor)', text),
@@ -51,7 +65,7 @@ export function tuneCommand(run: (settings: TuneSettings) => Promise<void>): Com
         },
       ),
     )
-    .action(async ({ hidden, latent, batch, pixels, adapter, budget }: TuneOptions) => {
-      await run({ hidden, latent, batch, imageSize: pixels, adapter, budgetMs: 1000 * budget });
+    .action(async ({ pixels, budget, adapter, ...model }: TuneOptions) => {
+      await run({ ...model, imageSize: pixels, adapter, budgetMs: 1000 * budget });
     });
 }

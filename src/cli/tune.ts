@@ -15,10 +15,10 @@ const { bold } = colours(process.stdout);
 export async function tune({ adapter, ...settings }: TuneSettings): Promise<number> {
   const device = await createDevice(adapter === undefined ? {} : { adapter });
   try {
-    const { hidden, latent, batch, imageSize, budgetMs } = settings;
+    const { imageSize, budgetMs, ...model } = settings;
     print(`Adapter: ${adapterLine(device.info)}.`);
     const options = { store: tuningStore, again: true, budgetMs };
-    const { tuning } = await tunedVariants(device, vaeProblems({ hidden, latent, batch }, imageSize), options);
+    const { tuning } = await tunedVariants(device, vaeProblems(model, imageSize), options);
     print('Operation and sizes B x C x OC, the largest first; in ms the shortest time of a run:');
     const width = Math.max(...tuning!.problems.map(({ problem }) => problemKey(problem).length));
     for (const problem of tuning!.problems) print(`  ${line(problem, width)}`);

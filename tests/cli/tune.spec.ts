@@ -31,6 +31,23 @@ test('tune prints every problem with its times, and train uses the answers', asy
   expect(readCheckpoint(await readFile(join(cwd, 'run', 'checkpoint.safetensors'))).variants).toEqual(config.variants);
 });
 
+test('tune knows the likelihood: a Gaussian has a layer where Bernoulli has the loss in its last product', async ({
+  cwd,
+}) => {
+  // No time to measure anything.
+  const quick = ['tune', ...model, '--budget', '1e-9', ...adapterOptions];
+  const problems = async (...args: string[]) => {
+    const env = { XDG_CACHE_HOME: join(cwd, 'cache') };
+    const { code, stdout } = await outcome(start([...quick, ...args], cwd, [], { env }));
+    expect(code).toBe(0);
+    return stdout.split('\n').flatMap((line) => /^ {2}([a-z ]+ 32x\d+x\d+)/.exec(line)?.[1] ?? []);
+  };
+  const [bernoulli, gaussian] = [await problems(), await problems('--likelihood', 'gaussian')];
+  expect(gaussian).not.toEqual(bernoulli);
+  expect(gaussian).toContain('forward 32x16x784');
+  expect(bernoulli).not.toContain('forward 32x16x784');
+});
+
 test('train --variant uses that one for everything, and a resumed run keeps it', async ({ cwd }) => {
   const args = ['train', ...tinyRun, '--variant', 'tile_32x32', '--quiet', '--out', 'run', ...adapterOptions];
   expect(await webgpuVae(args, cwd)).toMatchObject({ code: 0, stderr: '' });
