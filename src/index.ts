@@ -71,7 +71,14 @@ export {
 } from './vae/evaluation/evaluate.ts';
 export type { Binarization } from './vae/evaluation/pixels.ts';
 export type { Posterior } from './vae/heads.ts';
-export { type DenseLayer, layersOfVae, type VaeLayers } from './vae/layers.ts';
+export {
+  type ConvLayer,
+  type DenseLayer,
+  layersOfVae,
+  type ShapeLayer,
+  type VaeLayer,
+  type VaeLayers,
+} from './vae/layers.ts';
 export { LiveDecoder, LiveEncoder, LiveReconstructor, type Model, viewCapacity } from './vae/live.ts';
 export { vaeProblems } from './vae/model.ts';
 export { ModelCopy } from './vae/model-copy.ts';

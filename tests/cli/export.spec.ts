@@ -5,6 +5,7 @@ import { expect } from 'playwright/test';
 import { createDevice } from '../../src/index.ts';
 import { DTYPES, f16Bits } from '../../src/train/dtypes.ts';
 import { readSafetensors, writeSafetensors } from '../../src/train/safetensors.ts';
+import type { VaeConfig } from '../../src/vae/config.ts';
 import { readVae } from '../../src/vae/model-file.ts';
 import { OpenedVae } from '../../src/vae/opened.ts';
 import { vaeFile } from '../support/vae-file.ts';
@@ -22,9 +23,18 @@ async function makeModel(cwd: string, bytes: Uint8Array = vaeFile(GIVEN, SIZE)):
 const exported = (model: string, out: string, ...format: string[]) =>
   run(['export', '--model', model, '--out', out, ...format]);
 
-for (const activation of ['relu', 'tanh'] as const)
-  test(`ONNX: onnxruntime computes what the engine does, of any number of rows, ${activation}`, async ({ cwd }) => {
-    const model = await makeModel(cwd, vaeFile({ ...GIVEN, activation }, SIZE));
+const CONV: Partial<VaeConfig> = { arch: 'conv', channels: [3, 4], dense: 6, latent: 3 };
+const MODELS: [title: string, given: Partial<VaeConfig>, channels: number][] = [
+  ['dense layers', GIVEN, 1],
+  ['tanh', { ...GIVEN, activation: 'tanh' }, 1],
+  ['convolutions', CONV, 1],
+  ['convolutions in colour', { ...CONV, activation: 'tanh' }, 3],
+];
+
+for (const [title, given, channels] of MODELS) {
+  test(`ONNX: onnxruntime computes what the engine does, of any number of rows: ${title}`, async ({ cwd }) => {
+    const D = 35 * channels;
+    const model = await makeModel(cwd, vaeFile(given, { ...SIZE, channels }));
     const out = join(cwd, 'new', 'onnx');
     expect(await exported(model, out, '--onnx')).toMatchObject({ code: 0, stderr: '' });
     expect((await readdir(out)).sort()).toEqual(['decoder.onnx', 'encoder.onnx']);
@@ -32,21 +42,21 @@ for (const activation of ['relu', 'tanh'] as const)
     const [encoder, decoder] = await Promise.all(
       ['encoder', 'decoder'].map(async (name) => InferenceSession.create(await readFile(join(out, `${name}.onnx`)))),
     );
-    expect(encoder!.inputMetadata).toMatchObject([{ name: 'image', type: 'float32', shape: ['batch', 35] }]);
+    expect(encoder!.inputMetadata).toMatchObject([{ name: 'image', type: 'float32', shape: ['batch', D] }]);
     expect(decoder!.inputMetadata).toMatchObject([{ name: 'z', shape: ['batch', 3] }]);
 
     const device = await createDevice(adapterOptions[1] ? { adapter: adapterOptions[1] } : {});
     try {
       const vae = new OpenedVae(device, readVae(await readFile(model)));
       for (const count of [1, 5]) {
-        const images = Float32Array.from({ length: count * 35 }, (_, i) => ((i * 37) % 101) / 100);
+        const images = Float32Array.from({ length: count * D }, (_, i) => ((i * 37) % 101) / 100);
         const z = Float32Array.from({ length: count * 3 }, (_, i) => Math.sin(i) * 2);
-        const theirs = await encoder!.run({ image: new Tensor('float32', images, [count, 35]) });
+        const theirs = await encoder!.run({ image: new Tensor('float32', images, [count, D]) });
         const { mu, logvar } = await vae.encode(images);
         close(theirs.mu!.data as Float32Array, mu);
         close(theirs.logvar!.data as Float32Array, logvar);
         const { pixels } = await decoder!.run({ z: new Tensor('float32', z, [count, 3]) });
-        expect(pixels!.dims).toEqual([count, 35]);
+        expect(pixels!.dims).toEqual([count, D]);
         close(pixels!.data as Float32Array, await vae.decode(z));
       }
       vae.dispose();
@@ -54,6 +64,7 @@ for (const activation of ['relu', 'tanh'] as const)
       device.dispose();
     }
   });
+}
 
 /** 1e-5 of the largest there is, for sums of either sign. */
 function close(got: Float32Array, expected: Float32Array): void {
@@ -136,9 +147,9 @@ test('bad input: one line, and no file', async ({ cwd }) => {
     [[model, at('x.onnx'), '--html'], 2, /name ends in \.html/],
     [[model, at('x'), '--safetensors', 'f8'], 2, /one of f16, f32/],
     [[model, at('full'), '--onnx'], 2, /full is not empty/],
-    [[at('conv.safetensors'), at('x'), '--onnx'], 1, /arch is conv, expected dense/],
-    [[at('other.safetensors'), at('x'), '--onnx'], 1, /conv\.0\.weight, which no dense layer has/],
-    [[at('other.safetensors'), at('x.html'), '--html'], 1, /conv\.0\.weight, which no dense layer has/],
+    [[at('conv.safetensors'), at('x.html'), '--html'], 1, /arch is conv, expected dense: .* use --onnx/],
+    [[at('other.safetensors'), at('x'), '--onnx'], 1, /conv\.0\.weight, which none of its layers has/],
+    [[at('other.safetensors'), at('x.html'), '--html'], 1, /conv\.0\.weight, which none of its layers has/],
   ] as [[string, string, ...string[]], number, RegExp][]) {
     const result = await exported(...args);
     expect(result.stderr).toMatch(/^error: .*\n$/);

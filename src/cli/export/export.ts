@@ -1,7 +1,7 @@
 /** `webgpu-vae export`: a trained model in other programs' formats. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { f16Bits, imageLength, layersOfVae, writeSafetensors } from 'webgpu-vae';
+import { ConfigError, f16Bits, imageLength, layersOfVae, writeSafetensors } from 'webgpu-vae';
 import { checkOut, writeOut } from '../explore/session.ts';
 import type { ExportSettings } from '../export-command.ts';
 import { cannotWrite, checkOutputFolder, writeFileAtomic } from '../files.ts';
@@ -98,8 +98,13 @@ function metadataOf({ config, images, data, step }: FoundModel): Record<string, 
 }
 
 function page(model: FoundModel): string {
-  const { decoder } = layersOfVae(model);
   const { config, images, data, step } = model;
+  const decoder = layersOfVae(model).decoder.filter((layer) => layer.kind === 'dense');
+  if (config.arch !== 'dense') {
+    throw new ConfigError(
+      `export: the model's arch is ${config.arch}, expected dense: the page decodes dense layers only, use --onnx`,
+    );
+  }
   const { rows, columns, channels } = images;
   const flat = new Float32Array(decoder.reduce((sum, { weight, bias }) => sum + weight.length + bias.length, 0));
   let at = 0;
