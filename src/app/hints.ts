@@ -31,7 +31,8 @@ export function hintFor(session: Trained): string {
   if (isDefault(session)) return expectation(session);
   const reconstruction = reconstructionName(config);
   const total = totalName(config);
-  const trained = total === '−ELBO' ? '' : ` Trained is ${total}, which is another sum.`;
+  const is = config.beta === 1 ? 'another sum' : '−ELBO only where β is 1';
+  const trained = total === '−ELBO' ? '' : ` Trained is ${total}, which is ${is}.`;
   const negative = reconstruction === 'NLL' ? ' NLL, of grey levels, may be below 0.' : '';
   return `All losses are in nats per image. −ELBO = ${reconstruction} + KL; lower is better.${trained}${negative}`;
 }

@@ -29,7 +29,7 @@ const PRESETS: readonly { name: string; text: string; config: Partial<VaeConfig>
   },
   {
     name: 'Learning rate too large',
-    text: 'every step overshoots: it learns little or nothing',
+    text: 'every step overshoots, and after a few of them a number has left all bounds',
     config: { learningRate: 0.2 },
   },
 ];
