@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin, transformWithOxc } from 'vite';
-import { reflectionPlugin } from './packages/reflection.ts';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const MNIST = [
@@ -102,5 +101,5 @@ function site(): Plugin {
 export default defineConfig({
   base: './',
   build: { target: 'es2023', sourcemap: true },
-  plugins: [bareShaders(), { ...reflectionPlugin, apply: 'build' }, site()],
+  plugins: [bareShaders(), site()],
 });

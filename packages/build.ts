@@ -8,7 +8,6 @@ import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
 import { minifySync, parseSync } from 'rolldown/utils';
-import { reflectionPlugin } from './reflection.ts';
 import { shaderPlugin } from './shaders.ts';
 import { writeTypes } from './types.ts';
 
@@ -112,7 +111,7 @@ async function bundle(
         '#sha256': join(ROOT, `src/host/sha256.${sha256}.ts`),
       },
     },
-    plugins: [hostPlugin, shaderPlugin(), commandPlugin, reflectionPlugin],
+    plugins: [hostPlugin, shaderPlugin(), commandPlugin],
     // How long a plugin took is no fault of the bundle: on a busy machine it is long.
     checks: { bundlerTimings: false },
     onLog(level, log) {

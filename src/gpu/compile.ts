@@ -1,4 +1,4 @@
-import { ResourceType, type VariableInfo, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { type Binding, readBindings } from './bindings.ts';
 
 /** A part of a shader: WGSL that is put after that of others. */
 export interface WgslModule {
@@ -16,7 +16,7 @@ export interface Kernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   /** @internal */
-  readonly bindings: readonly VariableInfo[];
+  readonly bindings: readonly Binding[];
   /** The compiler's errors, one line each with file, line and column; empty if it compiled. */
   compilationErrors(): Promise<string[]>;
 }
@@ -32,7 +32,10 @@ export function compileKernel(
 ): Kernel {
   const code = codeOf(modules);
   const label = modules.map(({ name }) => name).join('+');
-  const bindings = bindingsOf(modules, code);
+  const bindings = readBindings(
+    code,
+    (line, what) => new SyntaxError(`read bindings: ${place(modules, line)}: ${what}: mend the WGSL`),
+  );
   const module = device.createShaderModule({ label, code });
   const layout = device.createBindGroupLayout({
     label,
@@ -60,34 +63,21 @@ export function compileKernel(
   };
 }
 
-function bindingsOf(modules: readonly WgslModule[], code: string): VariableInfo[] {
-  try {
-    return new WgslReflect(code).getBindGroups()[0]?.filter((binding) => binding !== undefined) ?? [];
-  } catch (error) {
-    const { message } = error as Error;
-    const [, said = message, line] = /^(.*?)\.*\s*Line: (\d+)$/.exec(message) ?? [];
-    throw new SyntaxError(
-      `read bindings: ${place(modules, Number(line ?? 1))}, or before it: wgsl_reflect says "${said}": mend the WGSL; some names that WGSL allows, such as workgroup and block, are none for it`,
-      { cause: error },
-    );
-  }
-}
-
 /** The modules put together. */
 export function codeOf(modules: readonly WgslModule[]): string {
   return modules.map((part) => part.code).join('\n');
 }
 
-function layoutEntry({ binding, resourceType, access }: VariableInfo): GPUBindGroupLayoutEntry {
+function layoutEntry({ binding, kind, access }: Binding): GPUBindGroupLayoutEntry {
   const entry = { binding, visibility: GPUShaderStage.COMPUTE };
-  switch (resourceType) {
-    case ResourceType.StorageTexture:
+  switch (kind) {
+    case 'storage texture':
       return { ...entry, storageTexture: { access: 'read-only', format: 'rgba32float' } };
-    case ResourceType.Texture:
+    case 'texture':
       return { ...entry, texture: { sampleType: 'unfilterable-float' } };
-    case ResourceType.Sampler:
+    case 'sampler':
       return { ...entry, sampler: { type: 'non-filtering' } };
-    case ResourceType.Uniform:
+    case 'uniform':
       return { ...entry, buffer: { type: 'uniform' } };
     default:
       return { ...entry, buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' } };

@@ -1,4 +1,4 @@
-import { ResourceType, type VariableInfo } from 'wgsl_reflect/wgsl_reflect.module.js';
+import type { Binding } from './bindings.ts';
 import { codeOf, compileKernel, type Kernel, type WgslModule } from './compile.ts';
 import type { Device } from './device.ts';
 import { type BufferPool, formatShape, type Tensor } from './tensor.ts';
@@ -34,7 +34,7 @@ export function createKernel(
   return kernel;
 }
 
-const TEXTURES: readonly ResourceType[] = [ResourceType.Texture, ResourceType.StorageTexture];
+const TEXTURES: readonly Binding['kind'][] = ['texture', 'storage texture'];
 
 /**
  * Binds tensors and parameters to a kernel by the names that its WGSL gives them.
@@ -61,12 +61,12 @@ export function createDispatch(
   const names = new Set(Object.keys(resources));
   const writes: GPUBuffer[] = [];
   const entries = kernel.bindings.map((binding): GPUBindGroupEntry => {
-    if (binding.resourceType === ResourceType.Uniform) {
+    if (binding.kind === 'uniform') {
       return { binding: binding.binding, resource: { buffer: createUniform(pool, label, binding, params) } };
     }
-    if (binding.resourceType === ResourceType.Sampler) return { binding: binding.binding, resource: device.sampler };
+    if (binding.kind === 'sampler') return { binding: binding.binding, resource: device.sampler };
     const resource = resources[binding.name];
-    const isTexture = TEXTURES.includes(binding.resourceType);
+    const isTexture = TEXTURES.includes(binding.kind);
     if (!resource || 'texture' in resource !== isTexture) {
       const kind = isTexture ? "tensor's copy" : 'tensor';
       throw new Error(
@@ -89,19 +89,19 @@ export function createDispatch(
 function createUniform(
   pool: BufferPool,
   label: string,
-  binding: VariableInfo,
+  { fields }: Binding,
   params: Record<string, number>,
 ): GPUBuffer {
-  const bytes = new DataView(new ArrayBuffer(Math.ceil(binding.size / 16) * 16));
+  const bytes = new DataView(new ArrayBuffer(Math.ceil((fields.length * 4) / 16) * 16));
   const names = new Set(Object.keys(params));
-  for (const { name, offset, type } of binding.members ?? []) {
+  for (const { name, offsetBytes, type } of fields) {
     const value = params[name];
     if (value === undefined) throw new Error(`${label}: params.${name} is missing, got ${[...names].join(', ')}`);
     names.delete(name);
-    if (type.name === 'f32') bytes.setFloat32(offset, value, true);
-    else if (type.name === 'u32' && Number.isInteger(value) && value >= 0 && value <= 0xffffffff)
-      bytes.setUint32(offset, value, true);
-    else throw new Error(`${label}: params.${name} is ${value}, expected ${type.name}`);
+    if (type === 'f32') bytes.setFloat32(offsetBytes, value, true);
+    else if (type === 'u32' && Number.isInteger(value) && value >= 0 && value <= 0xffffffff)
+      bytes.setUint32(offsetBytes, value, true);
+    else throw new Error(`${label}: params.${name} is ${value}, expected ${type}`);
   }
   if (names.size > 0) throw new Error(`${label}: params has no field ${[...names].join(', ')}`);
   const buffer = pool.buffer(`${label} params`, bytes.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
