@@ -40,6 +40,7 @@ test('settings that contradict each other are refused in a line, before anything
     [['--patience', '2'], '--patience has no effect without --validation: say how many images to set aside'],
     [['--validation', '60000'], '--validation 60000 leaves none of the 60000 training images: give 59999 or less'],
     [['--iw-samples', '3'], '--iw-samples has no effect with --objective elbo: use --objective iwae'],
+    [['--arch', 'conv', '--hidden', '16'], '--hidden has no effect with --arch conv: use --arch dense'],
     [['--objective', 'iwae', '--beta', '2'], 'config: beta is 2, expected 1 with the objective iwae'],
   ] as const) {
     const { code, stdout, stderr } = await webgpuVae(
