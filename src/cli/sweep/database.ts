@@ -44,14 +44,19 @@ export async function openEmbedded(folder: string): Promise<Database> {
 const MOST_CONNECTIONS = 4;
 const CONNECT_MS = 20_000;
 
+/** @throws UsageError, without what may be a secret, for what is no URL of a PostgreSQL */
+export function checkUrl(url: string): void {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new UsageError('--database: expected a URL such as postgres://user@host/name, got something else');
+  }
+}
+
 /**
  * Connects to a PostgreSQL. The URL is what `pg` takes, `sslmode` and the PG* variables included.
  * @throws UsageError for what is no such URL; Error, without the password, if it cannot be reached
  */
 export async function openPostgres(url: string): Promise<Database> {
-  if (!/^postgres(ql)?:\/\//.test(url)) {
-    throw new UsageError('--database: expected a URL such as postgres://user@host/name, got something else');
-  }
+  checkUrl(url);
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
     connectionString: url,

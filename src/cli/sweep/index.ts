@@ -1,6 +1,6 @@
 /** `webgpu-vae sweep`: from lists of settings to a folder of results. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { checkWritable } from '../files.ts';
@@ -10,7 +10,7 @@ import { watchForStop } from '../stop.ts';
 import type { StudyPlace, SweepSettings } from '../sweep-command.ts';
 import { DATABASE_VARIABLE } from '../sweep-command.ts';
 import { loadData } from '../train.ts';
-import { type Database, openEmbedded, openPostgres } from './database.ts';
+import { checkUrl, type Database, openEmbedded, openPostgres } from './database.ts';
 import { databaseFiles, fetchTrial, sharedFiles } from './files.ts';
 import { askToStop, serveWorker } from './ipc.ts';
 import { shownUrl } from './password.ts';
@@ -47,6 +47,7 @@ export async function sweep(settings: SweepSettings): Promise<number> {
   if (jobs === 0 && url === undefined) {
     throw new UsageError('--jobs 0: without --database nobody else can run the trials: give 1 or more');
   }
+  if (url !== undefined) checkUrl(url);
   if (settings.store !== undefined && url === undefined) {
     throw new UsageError("--store has no effect without --database: the trials' folders are on this computer anyway");
   }
@@ -79,7 +80,7 @@ export async function sweep(settings: SweepSettings): Promise<number> {
     return printEnd(folder, found.trials, quiet);
   }
   await checkWritable(folder);
-  await mkdir(folder, { recursive: true });
+  const made = await mkdir(folder, { recursive: true });
   const lock = await lockRunFolder(folder);
   const stop = watchForStop((reason) => {
     reporter.line(`${reason}: stopping after the steps in flight; once more to stop at once.`);
@@ -114,6 +115,11 @@ export async function sweep(settings: SweepSettings): Promise<number> {
     await studies?.close().catch(() => undefined);
     await lock.release();
     stop.dispose();
+    // A database that cannot be opened leaves no study.
+    if (made !== undefined && !(await exists(join(folder, 'trials')))) {
+      await rm(join(folder, EMBEDDED), { recursive: true, force: true });
+      await rmdir(folder).catch(() => undefined);
+    }
   }
 }
 
