@@ -8,7 +8,7 @@ const PRESETS: readonly { name: string; text: string; config: Partial<VaeConfig>
   {
     name: 'β too large',
     text: 'being tidy is all that counts: every digit comes out as the same blur',
-    config: { beta: 20 },
+    config: { beta: 1000 },
   },
   { name: 'β = 0', text: 'being tidy does not count: islands, with nonsense between them', config: { beta: 0 } },
   { name: 'One number', text: 'all digits in a row', config: { latent: 1 } },

@@ -29,7 +29,7 @@ const STATIONS: readonly { view: string; text: string }[] = [
   },
   {
     view: 'presets',
-    text: 'What if β is 20, or 0? What if there is only one number for each image? Follow a link, press Train, and compare the curves: the list of runs keeps them all.',
+    text: 'What if β is 1000, or 0? What if there is only one number for each image? Follow a link, press Train, and compare the curves: the list of runs keeps them all.',
   },
 ];
 
