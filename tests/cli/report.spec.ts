@@ -24,8 +24,8 @@ async function makeRun(cwd: string, name: string, from: number, config: object =
   return folder;
 }
 
-async function evaluate(folder: string, pixels: string, text: string): Promise<void> {
-  const values = [{ key: 'minusElbo', name: '−ELBO', value: 1, text, says: 'nats <per> image' }];
+async function evaluate(folder: string, pixels: string, text: string, says = 'nats <per> image'): Promise<void> {
+  const values = [{ key: 'minusElbo', name: '−ELBO', value: 1, text, says }];
   await writeFile(join(folder, 'eval.json'), JSON.stringify({ pixels, values }));
 }
 
@@ -39,6 +39,8 @@ test('one page: what differs is marked, losses overlaid, pictures, evaluations; 
     await makeRun(cwd, 'more/a', 150, { latent: 2 }),
   ];
   await evaluate(runs[0]!, 'grey', '140.5');
+  await evaluate(runs[1]!, 'grey', '99.5', 'of the first 7');
+  await evaluate(runs[3]!, 'grey', '150.5');
   await evaluate(runs[2]!, 'binarized (dynamic)', '99.9');
   const out = join(cwd, 'report.html');
   expect(await run(['report', ...runs, '--out', out])).toMatchObject({ code: 0, stderr: '' });
@@ -60,7 +62,9 @@ test('one page: what differs is marked, losses overlaid, pictures, evaluations; 
     'Measured by eval: grey pixels</caption>',
     'Measured by eval: binarized (dynamic) pixels</caption>',
   ]);
-  expect(page).toContain('nats &#60;per&#62; image');
+  // What is said of a number is what it may be compared by.
+  expect(page).toContain('nats &#60;per&#62; image</small></th><td>140.5</td><td>–</td><td>150.5</td>');
+  expect(page).toContain('of the first 7</small></th><td>–</td><td>99.5</td><td>–</td>');
   expect(page).toContain(`<th scope="col">${runs[3]}</th>`);
 
   // The first chart: three curves, each from its first epoch to its last, the lowest loss at the bottom.

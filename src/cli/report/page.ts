@@ -115,15 +115,13 @@ function evaluations(runs: readonly ReportedRun[]): string {
   const pixels = [...new Set(evaluated.map((run) => run.evaluation!.pixels))];
   const tables = pixels.map((of) => {
     const alike = evaluated.filter((run) => run.evaluation!.pixels === of);
-    const names = [...new Set(alike.flatMap((run) => run.evaluation!.values.map(({ name }) => name)))];
-    const rows = names.map((name) => {
-      const values = alike.map((run) => run.evaluation!.values.find((value) => value.name === name));
-      const says = values.find((value) => value)!.says;
-      return row(
-        name,
-        values.map((value) => value?.text ?? '–'),
-        { says },
-      );
+    // Of other images or with another number of samples it is another quantity: another row.
+    const keyOf = ({ name, says }: { name: string; says: string }) => JSON.stringify([name, says]);
+    const keys = [...new Set(alike.flatMap((run) => run.evaluation!.values.map(keyOf)))];
+    const rows = keys.map((key) => {
+      const values = alike.map((run) => run.evaluation!.values.find((value) => keyOf(value) === key)?.text ?? '–');
+      const [name, says] = JSON.parse(key) as [string, string];
+      return row(name, values, { says });
     });
     return tableOf(`Measured by eval: ${of} pixels`, alike, rows);
   });
