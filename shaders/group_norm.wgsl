@@ -3,7 +3,7 @@
 // Wu & He 2018, "Group normalization"; the variance is the biased one, as torch.nn.GroupNorm has it.
 // inp, out (B, H, W, C); weight, bias (C); moments (B, G), each mean and rstd, kept for the backward pass.
 // One workgroup: one group of one image.
-// Needs elementwise.wgsl, an element_*.wgsl, workgroup_sum.wgsl and the file of a function, with `forward`.
+// Needs elementwise.wgsl, an element_*.wgsl, group_elements.wgsl, workgroup_sum.wgsl and the file of a function, with `forward`.
 
 override WORKGROUP_SIZE: u32 = 64u;
 
@@ -14,6 +14,8 @@ struct Params {
   columns: u32,  // Elements of a pixel: of C
   width: u32,    // of these, in a group
   numbers: u32,  // of a group, in all its pixels
+  step_pixels: u32,   // see group_elements.wgsl
+  step_columns: u32,
   epsilon: f32,
 }
 
@@ -36,17 +38,16 @@ fn main(
   let row = min(number, params.images * params.groups - 1u);
   let column = row % params.groups * params.width;
   let first = row / params.groups * params.pixels * params.columns + column;
-  let elements = params.pixels * params.width;
 
   var sum: Element;
-  for (var i = local_index; i < elements; i += WORKGROUP_SIZE) {
-    sum += inp[first + i / params.width * params.columns + i % params.width];
+  for (var e = first_element(local_index); e.x < params.pixels; e = next_element(e)) {
+    sum += inp[first + e.x * params.columns + e.y];
   }
   let mean = workgroup_sum(local_index, total(sum)) / f32(params.numbers);
   // In a second pass over the group, because the mean of the squares less the square of the mean would cancel.
   var squares: Element;
-  for (var i = local_index; i < elements; i += WORKGROUP_SIZE) {
-    let difference = inp[first + i / params.width * params.columns + i % params.width] - mean;
+  for (var e = first_element(local_index); e.x < params.pixels; e = next_element(e)) {
+    let difference = inp[first + e.x * params.columns + e.y] - mean;
     squares += difference * difference;
   }
   let variance = workgroup_sum(local_index, total(squares)) / f32(params.numbers);
@@ -54,10 +55,9 @@ fn main(
     return;
   }
   let rstd = inverseSqrt(variance + params.epsilon);
-  for (var i = local_index; i < elements; i += WORKGROUP_SIZE) {
-    let c = i % params.width;
-    let at = first + i / params.width * params.columns + c;
-    out[at] = forward((inp[at] - mean) * rstd * weight[column + c] + bias[column + c]);
+  for (var e = first_element(local_index); e.x < params.pixels; e = next_element(e)) {
+    let at = first + e.x * params.columns + e.y;
+    out[at] = forward((inp[at] - mean) * rstd * weight[column + e.y] + bias[column + e.y]);
   }
   if (local_index == 0u) {
     moments[row] = vec2f(mean, rstd);

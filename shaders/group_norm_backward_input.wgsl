@@ -2,7 +2,7 @@
 //   dinp = rstd (g - mean(g) - n mean(g n))
 // Both means come from the sums over the pixels that group_norm_backward_sums has made.
 // dout, inp, dinp (B, H, W, C); weight, bias (C); moments (B, G), mean and rstd; sums (B, 2, C). One workgroup: one group of one image.
-// Needs elementwise.wgsl, an element_*.wgsl, sink.wgsl, workgroup_sum.wgsl and the file of a function, with `backward`.
+// Needs elementwise.wgsl, an element_*.wgsl, group_elements.wgsl, sink.wgsl, workgroup_sum.wgsl and the file of a function, with `backward`.
 
 override WORKGROUP_SIZE: u32 = 64u;
 
@@ -13,6 +13,8 @@ struct Params {
   columns: u32,  // Elements of a pixel: of C
   width: u32,    // of these, in a group
   numbers: u32,  // of a group, in all its pixels
+  step_pixels: u32,   // see group_elements.wgsl
+  step_columns: u32,
   masked: u32,
   accumulate: u32,
 }
@@ -50,9 +52,9 @@ fn main(
   if (number > row) {
     return;
   }
-  for (var i = local_index; i < params.pixels * params.width; i += WORKGROUP_SIZE) {
-    let c = i % params.width;
-    let at = first + i / params.width * params.columns + c;
+  for (var e = first_element(local_index); e.x < params.pixels; e = next_element(e)) {
+    let c = e.y;
+    let at = first + e.x * params.columns + c;
     let n = (inp[at] - moment.x) * moment.y;
     let g = backward(n * weight[column + c] + bias[column + c], dout[at]) * weight[column + c];
     put(at, moment.y * (g - mean_g - n * mean_gn));

@@ -1,13 +1,14 @@
 // repeat_blocks: every pixel fills a block of size x size others. Nearest up-sampling with scale 1, and the gradient of average
 // pooling with scale 1 / size^2.
 //   dinp[b, y, x] = scale * source[b, y / size, x / size], 0 where there is no such pixel: at edges that pooling did not look at
-// source (B, SH, SW, C); dinp, what is written, see sink.wgsl, (B, H, W, C). One thread: one Element of dinp.
+// source (B, SH, SW, C); dinp, what is written, see sink.wgsl, (B, H, W, C). One thread: an Element of the channels in one row, as in
+// sum_blocks.wgsl.
 // Needs elementwise.wgsl, an element_*.wgsl, sink.wgsl.
 
 override WORKGROUP_SIZE: u32 = 64u;
 
 struct Params {
-  elements: u32,        // Elements of dinp
+  elements: u32,        // of the channels, in all rows of dinp
   channels: u32,        // Elements of a pixel: of C
   rows: u32,            // H
   columns: u32,         // W
@@ -32,14 +33,23 @@ fn main(
   if (index >= params.elements) {
     return;
   }
-  let pixel = index / params.channels;
-  let x = pixel % params.columns / params.size;
-  let row = pixel / params.columns;  // of all images
+  let row = index / params.channels;  // of all images
+  let channel = index % params.channels;
   let y = row % params.rows / params.size;
-  var value: Element;
-  if (y < params.source_rows && x < params.source_columns) {
-    let source_pixel = (row / params.rows * params.source_rows + y) * params.source_columns + x;
-    value = params.scale * source[source_pixel * params.channels + index % params.channels];
+  var source_at = (row / params.rows * params.source_rows + y) * params.source_columns * params.channels + channel;
+  var at = row * params.columns * params.channels + channel;
+  let end = at + params.columns * params.channels;
+  if (y < params.source_rows) {
+    for (var x = 0u; x < params.source_columns; x++) {
+      let value = params.scale * source[source_at];
+      for (var j = 0u; j < params.size; j++) {
+        put(at, value);
+        at += params.channels;
+      }
+      source_at += params.channels;
+    }
   }
-  put(index, value);
+  for (; at < end; at += params.channels) {
+    put(at, Element());
+  }
 }

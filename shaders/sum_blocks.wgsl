@@ -2,13 +2,13 @@
 // of nearest up-sampling with scale 1.
 //   dinp[b, y, x] = scale * sum of source[b, size y + i, size x + j] over i, j < size
 // source (B, SH, SW, C); dinp, what is written, see sink.wgsl, (B, H, W, C), size H <= SH, size W <= SW: what is left over at the
-// edges is not looked at. One thread: one Element of dinp.
+// edges is not looked at. One thread: an Element of the channels in one row, since software adapters divide lane by lane.
 // Needs elementwise.wgsl, an element_*.wgsl, sink.wgsl.
 
 override WORKGROUP_SIZE: u32 = 64u;
 
 struct Params {
-  elements: u32,        // Elements of dinp
+  elements: u32,        // of the channels, in all rows of dinp
   channels: u32,        // Elements of a pixel: of C
   rows: u32,            // H
   columns: u32,         // W
@@ -33,18 +33,22 @@ fn main(
   if (index >= params.elements) {
     return;
   }
-  let pixel = index / params.channels;
-  let x = pixel % params.columns;
-  let row = pixel / params.columns;  // of all images
-  let y = row % params.rows;
-  let first_row = row / params.rows * params.source_rows + y * params.size;
-  var at = (first_row * params.source_columns + x * params.size) * params.channels + index % params.channels;
-  var sum: Element;
-  for (var i = 0u; i < params.size; i++) {
-    for (var j = 0u; j < params.size; j++) {
-      sum += source[at + j * params.channels];
+  let row = index / params.channels;  // of all images
+  let channel = index % params.channels;
+  let source_row = row / params.rows * params.source_rows + row % params.rows * params.size;
+  var corner = source_row * params.source_columns * params.channels + channel;
+  var at = row * params.columns * params.channels + channel;
+  for (var x = 0u; x < params.columns; x++) {
+    var sum = Element();
+    var from_row = corner;
+    for (var i = 0u; i < params.size; i++) {
+      for (var j = 0u; j < params.size; j++) {
+        sum += source[from_row + j * params.channels];
+      }
+      from_row += params.source_columns * params.channels;
     }
-    at += params.source_columns * params.channels;
+    put(at, params.scale * sum);
+    corner += params.size * params.channels;
+    at += params.channels;
   }
-  put(index, params.scale * sum);
 }

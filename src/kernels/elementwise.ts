@@ -1,3 +1,4 @@
+import type { Device } from '../gpu/device.ts';
 import { createDispatch, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
 import { type BufferPool, elementCount, formatShape, type Tensor } from '../gpu/tensor.ts';
 import { packagedKernel } from './shaders.ts';
@@ -8,7 +9,8 @@ const WORKGROUP_SIZE = 64;
 const SUM_WORKGROUPS = [8, 16, 32, 64] as const;
 
 /** Threads of the workgroup that adds up `length` Elements with `workgroup_sum`, about as many as there are Elements. */
-export function sumWorkgroup(length: number): number {
+export function sumWorkgroup(device: Device, length: number): number {
+  if (device.info.software) return SUM_WORKGROUPS[0];
   return SUM_WORKGROUPS.find((size) => size >= length) ?? SUM_WORKGROUPS.at(-1)!;
 }
 

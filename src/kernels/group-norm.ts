@@ -1,3 +1,4 @@
+import type { Device } from '../gpu/device.ts';
 import { createDispatch, type Dispatch, linearWorkgroups } from '../gpu/kernel.ts';
 import type { Command } from '../gpu/schedule.ts';
 import type { BufferPool, Tensor } from '../gpu/tensor.ts';
@@ -26,14 +27,17 @@ export function expectGroups(operation: string, C: number, groups: number): void
 }
 
 /** The sizes of a problem, in Elements as the kernels count them. */
-function sizesOf(operation: string, inp: Tensor, groups: number) {
+function sizesOf(device: Device, operation: string, inp: Tensor, groups: number) {
   const [B, H, W, C] = inp.shape as [number, number, number, number];
   expectShape(operation, 'inp', inp, { B, H, W, C });
   expectGroups(operation, C, groups);
   const { file, width } = elementsOf(inp.shape, C / groups);
   const pixels = H * W;
   const numbers = (pixels * C) / groups;
-  return { B, H, W, C, G: groups, file, pixels, columns: C / width, width: C / groups / width, numbers };
+  const inGroup = C / groups / width;
+  const threads = sumWorkgroup(device, pixels * inGroup);
+  const steps = { step_pixels: Math.floor(threads / inGroup), step_columns: threads % inGroup };
+  return { B, H, W, C, G: groups, file, pixels, columns: C / width, width: inGroup, numbers, threads, steps };
 }
 
 /**
@@ -51,13 +55,25 @@ export function groupNormForward(
   const operation = 'groupNormForward';
   const { label = 'group norm', groups, activation = 'none', epsilon = GROUP_NORM_EPSILON } = options;
   const { inp, weight, bias, out, moments } = tensors;
-  const { B, H, W, C, G, file, pixels, columns, width, numbers } = sizesOf(operation, inp, groups);
+  const { B, H, W, C, G, file, pixels, columns, width, numbers, threads, steps } = sizesOf(
+    pool.device,
+    operation,
+    inp,
+    groups,
+  );
   expectShape(operation, 'out', out, { B, H, W, C });
   expectShape(operation, 'moments', moments, { B, G, pair: 2 });
   for (const [name, tensor] of Object.entries({ weight, bias })) expectShape(operation, name, tensor, { C });
-  const files = ['elementwise.wgsl', file, 'workgroup_sum.wgsl', ...FILES[activation], 'group_norm.wgsl'];
-  const kernel = packagedKernel(pool.device, files, { WORKGROUP_SIZE: sumWorkgroup(pixels * width) });
-  const params = { groups: G, images: B, pixels, columns, width, numbers, epsilon };
+  const files = [
+    'elementwise.wgsl',
+    file,
+    'group_elements.wgsl',
+    'workgroup_sum.wgsl',
+    ...FILES[activation],
+    'group_norm.wgsl',
+  ];
+  const kernel = packagedKernel(pool.device, files, { WORKGROUP_SIZE: threads });
+  const params = { groups: G, images: B, pixels, columns, width, numbers, ...steps, epsilon };
   return createDispatch(pool, label, kernel, tensors, params, linearWorkgroups(pool.device, B * G, 1));
 }
 
@@ -89,7 +105,12 @@ export function groupNormBackward(
   const { label = 'group norm backward', groups, activation = 'none' } = options;
   const { accumulateWeight = false, accumulateBias = false } = options;
   const { dout, inp, weight, bias, moments, dweight, dbias, dinp, mask } = tensors;
-  const { B, H, W, C, G, file, pixels, columns, width, numbers } = sizesOf(operation, inp, groups);
+  const { B, H, W, C, G, file, pixels, columns, width, numbers, threads, steps } = sizesOf(
+    pool.device,
+    operation,
+    inp,
+    groups,
+  );
   expectShape(operation, 'dout', dout, { B, H, W, C });
   expectShape(operation, 'moments', moments, { B, G, pair: 2 });
   for (const [name, tensor] of Object.entries({ weight, bias, dweight, dbias })) {
@@ -124,11 +145,18 @@ export function groupNormBackward(
   if (!dinp) return parameters;
   expectShape(operation, 'dinp', dinp, { B, H, W, C });
   const into = sink(operation, { dinp, mask }, inp, options);
-  const common = ['elementwise.wgsl', file, 'sink.wgsl', 'workgroup_sum.wgsl', ...FILES[activation]];
+  const common = [
+    'elementwise.wgsl',
+    file,
+    'group_elements.wgsl',
+    'sink.wgsl',
+    'workgroup_sum.wgsl',
+    ...FILES[activation],
+  ];
   const kernel = packagedKernel(pool.device, [...common, 'group_norm_backward_input.wgsl'], {
-    WORKGROUP_SIZE: sumWorkgroup(pixels * width),
+    WORKGROUP_SIZE: threads,
   });
-  const params = { ...sizes, images: B, numbers, ...into.params };
+  const params = { ...sizes, images: B, numbers, ...steps, ...into.params };
   const workgroups = linearWorkgroups(pool.device, B * G, 1);
   return [
     ...parameters,

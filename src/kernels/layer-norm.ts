@@ -30,7 +30,7 @@ export function layerNormForward(
   for (const [name, tensor] of Object.entries({ weight, bias })) expectShape(operation, name, tensor, { C });
   for (const [name, tensor] of Object.entries({ mean, rstd })) expectShape(operation, name, tensor, { R });
   const files = ['elementwise.wgsl', 'workgroup_sum.wgsl', 'layer_norm.wgsl'];
-  const kernel = packagedKernel(pool.device, files, { WORKGROUP_SIZE: sumWorkgroup(C) });
+  const kernel = packagedKernel(pool.device, files, { WORKGROUP_SIZE: sumWorkgroup(pool.device, C) });
   const params = { rows: R, columns: C, epsilon };
   return createDispatch(pool, label, kernel, tensors, params, linearWorkgroups(pool.device, R, 1));
 }
@@ -82,7 +82,9 @@ export function layerNormBackward(
   const input = createDispatch(
     pool,
     `${label}, input`,
-    packagedKernel(pool.device, [...files, 'layer_norm_backward_input.wgsl'], { WORKGROUP_SIZE: sumWorkgroup(C) }),
+    packagedKernel(pool.device, [...files, 'layer_norm_backward_input.wgsl'], {
+      WORKGROUP_SIZE: sumWorkgroup(pool.device, C),
+    }),
     { dout, inp, weight, mean, rstd, ...into.tensors },
     { ...sizes, ...into.params },
     linearWorkgroups(pool.device, R, 1),

@@ -13,12 +13,12 @@ function resample(
   options: SinkOptions,
 ): Dispatch {
   const [, source_rows, source_columns] = source.shape as [number, number, number];
-  const [, rows, columns, C] = dinp.shape as [number, number, number, number];
+  const [B, rows, columns, C] = dinp.shape as [number, number, number, number];
   const into = sink(operation, { dinp, mask }, source, options);
   const channels = C % 4 === 0 ? C / 4 : C;
   const params = { channels, rows, columns, source_rows, source_columns, size, scale, ...into.params };
   const tensors = { source, ...into.tensors };
-  return elementwise(pool, label, dinp.shape, ['sink.wgsl', file], tensors, { params, rowSize: C });
+  return elementwise(pool, label, [B, rows, C], ['sink.wgsl', file], tensors, { params, rowSize: C });
 }
 
 function expectWhole(operation: string, name: string, value: number): void {

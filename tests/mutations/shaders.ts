@@ -314,15 +314,15 @@ export const SHADER_MUTATIONS: Mutation[] = [
   {
     name: "group norm's variance is not that about the mean",
     file: 'shaders/group_norm.wgsl',
-    search: 'i % params.width] - mean',
-    replace: 'i % params.width]',
+    search: 'e.y] - mean',
+    replace: 'e.y]',
     target: checks('groupNormForward \\(B=(3|5),'),
   },
   {
     name: 'group norm reads the weights of the first group',
     file: 'shaders/group_norm.wgsl',
-    search: 'rstd * weight[column + c]',
-    replace: 'rstd * weight[c]',
+    search: 'rstd * weight[column + e.y]',
+    replace: 'rstd * weight[e.y]',
     target: checks('groupNormForward \\(B=(3|5),'),
   },
   {
@@ -363,8 +363,8 @@ export const SHADER_MUTATIONS: Mutation[] = [
   {
     name: 'pooling sums the first column of a block',
     file: 'shaders/sum_blocks.wgsl',
-    search: 'source[at + j * params.channels]',
-    replace: 'source[at]',
+    search: 'source[from_row + j * params.channels]',
+    replace: 'source[from_row]',
     target: checks('averagePool, .*H=7'),
   },
   {
