@@ -74,7 +74,9 @@ test('images in colour are trained, resumed, drawn and looked into', async ({ cw
   );
   expect(first.stdout).toContain('Model: 105-6-2 and back');
   await run(['train', ...args, '--epochs', '2', '--quiet', '--out', at('whole')]);
-  expect(await run(['train', '--resume', at('half'), '--epochs', '2', '--quiet'])).toMatchObject({ code: 0 });
+  expect(await run(['train', '--resume', at('half'), '--epochs', '2', '--quiet', ...adapterOptions])).toMatchObject({
+    code: 0,
+  });
   const model = (name: string) => readFile(join(at(name), 'model.safetensors'));
   expect((await model('half')).equals(await model('whole'))).toBe(true);
   const config = JSON.parse(await readFile(join(at('half'), 'config.json'), 'utf8'));
