@@ -42,7 +42,7 @@ test('what cannot work is one line, an exit code of 2, and leaves nothing', asyn
     [['--lr', '1e-4..1e-2'], /learningRate is a range, expected --trials/],
     [['--latent', '2,8', '--trials', '3'], /--trials 3 is more than the 2 runs/],
     [['--latent', '2'], /no setting varies/],
-    [['--space', 'bad.json'], /"latnt" is no setting, expected one of hidden, latent/],
+    [['--space', 'bad.json'], /"latnt" is no setting, expected one of .*, latent, /],
     [['--latent', '2,8', '--jobs', '0'], /--jobs 0: without --database/],
     [['--latent', '2,8', '--database', 'mysql://x'], /--database: expected a URL such as postgres/],
     [['--latent', '2,8', '--data', 'nowhere'], /nowhere/],
